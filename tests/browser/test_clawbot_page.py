@@ -53,9 +53,9 @@ async def connects(phone: PhonePage, bot: BotClient) -> None:
     assert await prompt.get_by_role("button", name="Connect").count() == 0
     assert (await bot.status(qrcode, verify_code=digits))["status"] == "scaned"
     await phone.presses("Connect", prompt)
-    while (told := await bot.status(qrcode))["status"] == "scaned":
+    while (answer := await bot.status(qrcode))["status"] == "scaned":
         pass
-    bot.takes(told)
+    bot.takes(answer)
 
 
 async def gets(bot: BotClient) -> str:

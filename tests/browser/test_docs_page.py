@@ -32,9 +32,9 @@ async def unfolded(page: "Page", tag: str, operation: str) -> "Locator":
 async def answered(block: "Locator") -> tuple[str, str]:
     """Press Execute: the status and the body of the real answer."""
     await block.get_by_role("button", name="Execute").click()
-    told = block.locator(".live-responses-table .response")
-    status = await told.locator(".response-col_status").first.inner_text()
-    return status.strip(), await told.locator("pre").first.inner_text()
+    found = block.locator(".live-responses-table .response")
+    status = await found.locator(".response-col_status").first.inner_text()
+    return status.strip(), await found.locator("pre").first.inner_text()
 
 
 async def test_every_route_is_shown(page: "Page", gateway: Gateway, complaints: Complaints) -> None:

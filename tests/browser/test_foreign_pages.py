@@ -63,7 +63,7 @@ async def nothing_was_done(api: Gateway, account: Account, receiver: Receiver) -
     """No message was sent before this one, and nobody has taken it from ``check_event``."""
     assert (await api.get("send_friend_message", id="filehelper", content="wanted")).code == 0
     await receiver.get(post_type="send_message", content="wanted")
-    assert [one.json["content"] for one in receiver.uploads if "content" in one.json] == ["wanted"]
+    assert [one.json["content"] for one in receiver.reports if "content" in one.json] == ["wanted"]
     events = (await api.get("check_event", timeout="0")).json
     assert "wanted" in [event.get("content") for event in events]
 
@@ -226,8 +226,8 @@ async def test_the_button_does_it(
     assert armed is False, "a click that was meant for another page does nothing"
     await page.get_by_role("button", name="Do it").click()
     await page.locator("#outcome", has_text='"msg_id"').wait_for()
-    upload = await receiver.get(post_type="send_message")
-    assert upload["content"] == "你 &<b>"
+    report = await receiver.get(post_type="send_message")
+    assert report["content"] == "你 &<b>"
 
 
 @pytest.mark.parametrize("event", ["focus", "pageshow"])

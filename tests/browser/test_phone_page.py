@@ -120,8 +120,8 @@ async def test_a_friend_writes_and_the_gateway_answers(
 ) -> None:
     await phone.enters("小灰")
     await phone.says("在吗？<img src=x onerror=alert(1)> & 😄")
-    upload = await receiver.get(content="在吗？<img src=x onerror=alert(1)> & 😄")
-    assert upload["sender"] == "小灰"
+    report = await receiver.get(content="在吗？<img src=x onerror=alert(1)> & 😄")
+    assert report["sender"] == "小灰"
     own = phone.said("<img src=x")
     await own.get_by_role("img", name="The web client has it").wait_for()
     await api.post("send_friend_message", displayname="小灰", content="在的\n<b>两行</b>")
@@ -142,13 +142,13 @@ async def test_members_write_and_groups_change(
     for member in (second, first):
         await phone.writes_as(member)
         await phone.says(f"{member}来了")
-        upload = await receiver.get(content=f"{member}来了")
-        assert (upload["group"], upload["sender"]) == ("PERL学习交流", member)
+        report = await receiver.get(content=f"{member}来了")
+        assert (report["group"], report["sender"]) == ("PERL学习交流", member)
     await phone.screen.get_by_role("link", name="About this chat").click()
     await phone.presses("Rename the group")
     await phone.fills(name="新群名")
-    told = await receiver.get_event("group_property_change")
-    assert told[2:] == ["PERL学习交流", "新群名"]
+    reported = await receiver.get_event("group_property_change")
+    assert reported[2:] == ["PERL学习交流", "新群名"]
     await phone.presses("Add a member")
     await phone.fills(member="新成员")
     assert (await receiver.get_event("new_group_member"))[0]["name"] == "新成员"
@@ -188,9 +188,9 @@ async def test_pictures_and_samples_of_every_kind(
     await (await chooser.value).set_files(picture)
     await receiver.gets(1, format="media")
     await phone.picks("Sample picture")
-    uploads = await receiver.gets(2, format="media")
-    assert Path(uploads[0]["media_path"]).read_bytes() == JPEG
-    assert Path(uploads[1]["media_path"]).read_bytes().startswith(b"\xff\xd8\xff")
+    reports = await receiver.gets(2, format="media")
+    assert Path(reports[0]["media_path"]).read_bytes() == JPEG
+    assert Path(reports[1]["media_path"]).read_bytes().startswith(b"\xff\xd8\xff")
     shown = phone.screen.locator(".said img")
     await shown.nth(1).wait_for()
     assert (
@@ -199,9 +199,9 @@ async def test_pictures_and_samples_of_every_kind(
     for number, kind in enumerate(("Voice", "Video", "Sticker", "Sample file"), 3):
         await phone.picks(kind)
         await receiver.gets(number, format="media")
-    for kind, told in {"Location": "location", "Link": "app", "Card": "card"}.items():
+    for kind, found in {"Location": "location", "Link": "app", "Card": "card"}.items():
         await phone.picks(kind)
-        await receiver.get(format=told)
+        await receiver.get(format=found)
     for kind in ("Mini program", "Transfer", "Red packet", "Chat record", "Live location", "Call"):
         before = len(account.timeline)
         await phone.picks(kind)
@@ -219,8 +219,8 @@ async def test_a_file_is_pasted(phone: PhonePage, api: Gateway, receiver: Receiv
             box.dispatchEvent(new ClipboardEvent("paste", how));
         }"""
     )
-    upload = await receiver.get(media_name="便条.txt")
-    assert Path(upload["media_path"]).read_text(encoding="utf-8") == "买茶"
+    report = await receiver.get(media_name="便条.txt")
+    assert Path(report["media_path"]).read_text(encoding="utf-8") == "买茶"
     assert await phone.said("便条.txt").get_by_role("link").get_attribute("download") == "便条.txt"
 
 

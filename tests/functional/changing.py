@@ -5,7 +5,7 @@ from itertools import count
 from openwx.simulator import Account, Group, Person
 from tests.reply import Reply
 
-from .world import Receiver, Upload
+from .world import PostedReport, Receiver
 
 SUCCESS = {"status": "success", "code": 0}
 _marks = count(1)
@@ -26,11 +26,11 @@ async def in_sync(account: Account, receiver: Receiver) -> None:
     mark = f"mark {next(_marks)}"
     account.friend("小灰").changes(signature=mark)
 
-    def is_mark(upload: Upload) -> bool:
-        return upload.fits(event="friend_property_change") and upload.json["params"][3] == mark
+    def is_mark(report: PostedReport) -> bool:
+        return report.fits(event="friend_property_change") and report.json["params"][3] == mark
 
-    await receiver.until(lambda: any(map(is_mark, receiver.uploads)), "the mark")
-    receiver.uploads[:] = [upload for upload in receiver.uploads if not is_mark(upload)]
+    await receiver.until(lambda: any(map(is_mark, receiver.reports)), "the mark")
+    receiver.reports[:] = [report for report in receiver.reports if not is_mark(report)]
 
 
 def is_unknown(reply: Reply) -> None:

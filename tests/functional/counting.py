@@ -51,8 +51,8 @@ class Counts:
     @staticmethod
     def now() -> dict[Sample, float]:
         """Read the counters of the process before there is a gateway to ask."""
-        told = [sample for family in metrics.REGISTRY.collect() for sample in family.samples]
-        return {(one.name, frozenset(one.labels.items())): one.value for one in told}
+        found = [sample for family in metrics.REGISTRY.collect() for sample in family.samples]
+        return {(one.name, frozenset(one.labels.items())): one.value for one in found}
 
     async def of(self, name: str, **labels: str) -> float:
         """How much a counter has grown."""

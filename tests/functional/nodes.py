@@ -273,10 +273,10 @@ class Cluster:
         for number, who in enumerate(people):
             says(who, f"person {number}")
             await self.receiver.get(content=f"person {number}")
-        for upload in self.receiver.uploads:
-            if str(upload.json.get("content")).startswith("person "):
-                number = int(upload.json["content"].removeprefix("person "))
-                self.wechat[upload.query["client"]] = people[number]
+        for report in self.receiver.reports:
+            if str(report.json.get("content")).startswith("person "):
+                number = int(report.json["content"].removeprefix("person "))
+                self.wechat[report.query["client"]] = people[number]
         # Events have an order of their own, so those of the login may come after the first messages.
         await self.receiver.gets(len(people), post_type="event", event="login")
         return owners

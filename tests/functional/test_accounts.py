@@ -55,9 +55,9 @@ def base_url(gateway: Gateway) -> str:
 def tells(receiver: Receiver, client: str | None, **fields: Any) -> list[Json]:
     """Return the reports that came with this ``client`` in their URL."""
     return [
-        upload.json
-        for upload in receiver.uploads
-        if upload.query.get("client") == client and upload.fits(**fields)
+        report.json
+        for report in receiver.reports
+        if report.query.get("client") == client and report.fits(**fields)
     ]
 
 
@@ -99,8 +99,8 @@ async def test_each_has_its_own_contacts_messages_and_sends(
         assert {friend["name"] for friend in friends} >= {one.nickname for one in who.friends}
         who.friend("小灰").says(f"to {name}")
         await receiver.get(content=f"to {name}")
-        (upload,) = tells(receiver, name, post_type="receive_message")
-        assert upload["content"] == f"to {name}"
+        (report,) = tells(receiver, name, post_type="receive_message")
+        assert report["content"] == f"to {name}"
         reply = await two.get(
             "send_friend_message", client=name, account="xiaohui2016", content=f"from {name}"
         )
@@ -441,8 +441,8 @@ async def test_twenty_at_once(world: World, simulator: Simulator, receiver: Rece
         who.friend("小灰").says(f"to {found[who.uin]}")
     await receiver.gets(20, post_type="receive_message")
     for name in names:
-        (upload,) = tells(receiver, name, post_type="receive_message")
-        assert upload["content"] == f"to {name}"
+        (report,) = tells(receiver, name, post_type="receive_message")
+        assert report["content"] == f"to {name}"
 
 
 async def test_logout_ends_started_ones_too(
@@ -486,4 +486,4 @@ async def test_the_last_reports_can_be_read_after_the_stop(two: Gateway) -> None
     await two.get("stop_client", client="second")
     await asyncio.wait_for(account.ended.wait(), PATIENCE_S)
     last = (await two.get("check_event", client="second", timeout="0")).json
-    assert [upload.get("event") for upload in last[-2:]] == ["state_change", "stop"]
+    assert [report.get("event") for report in last[-2:]] == ["state_change", "stop"]

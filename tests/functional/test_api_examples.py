@@ -44,32 +44,32 @@ def recorded(name: str) -> dict[str, list[Recorded]]:
 
 def test_every_route_has_a_success_and_what_is_wrong_with_its_parameters() -> None:
     examples = {
-        name: told for one in TOPICS if one != "everywhere" for name, told in topic(one).items()
+        name: found for one in TOPICS if one != "everywhere" for name, found in topic(one).items()
     }
     assert examples.keys() == {row.name for row in routes()}
     for row in routes():
-        told = examples[row.name]
-        assert len({one.about for one in told}) == len(told), row.name
-        assert any(one.code == 0 for one in told), row.name
+        found = examples[row.name]
+        assert len({one.about for one in found}) == len(found), row.name
+        assert any(one.code == 0 for one in found), row.name
         # What nothing can be wrong with, but what is wrong everywhere.
         if row.model is not None and any(row.model.model_fields):
-            assert any(one.code == -2 for one in told), row.name
+            assert any(one.code == -2 for one in found), row.name
 
 
 @pytest.mark.parametrize("name", TOPICS)
 async def test_every_example_ends_as_recorded(name: str, tmp_path: Path) -> None:
     examples = topic(name)
     played: dict[tuple[str, str], Recorded] = {}
-    for place in dict.fromkeys(one.place for told in examples.values() for one in told):
+    for place in dict.fromkeys(one.place for found in examples.values() for one in found):
         (tmp_path / place).mkdir()
         async with opened(place, tmp_path / place) as scene:
-            for route, told in examples.items():
-                for example in told:
+            for route, found in examples.items():
+                for example in found:
                     if example.place == place:
                         played[route, example.about] = await in_all_styles(scene, route, example)
     if RECORDS:
         record(name, examples, played)
-    known = {(route, one.about): one for route, told in recorded(name).items() for one in told}
+    known = {(route, one.about): one for route, found in recorded(name).items() for one in found}
     assert known.keys() == played.keys()
     for which, seen in played.items():
         assert shaped(seen) == shaped(known[which]), which
@@ -103,8 +103,8 @@ def shaped(seen: Recorded, words: Mapping[str, str] | None = None) -> object:
 
 def record(name: str, examples: Topic, played: Mapping[tuple[str, str], Recorded]) -> None:
     """Write what was seen; what is in the package already stays where it is still so."""
-    former = {(route, one.about): one for route, told in recorded(name).items() for one in told}
-    told = {
+    former = {(route, one.about): one for route, found in recorded(name).items() for one in found}
+    found = {
         route: [
             former[which]
             if which in former and shaped(former[which]) == shaped(played[which])
@@ -114,13 +114,13 @@ def record(name: str, examples: Topic, played: Mapping[tuple[str, str], Recorded
         for route in examples
     }
     FOLDER.mkdir(exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(told), indent=1)
+    data = msgspec.json.format(msgspec.json.encode(found), indent=1)
     (FOLDER / f"{name}.json").write_bytes(data + b"\n")
 
 
 # -- reports ---------------------------------------------------------------------------------------------
 
-Uploads = dict[str, dict[str, Json]]
+Reports = dict[str, dict[str, Json]]
 """By format or event, and by what they are about."""
 
 
@@ -132,7 +132,7 @@ def test_every_format_and_every_event_has_an_example() -> None:
 @pytest.mark.parametrize("name", ["messages", "events"])
 async def test_every_report_is_as_recorded(name: str, tmp_path: Path) -> None:
     acts = reports.MESSAGES if name == "messages" else reports.EVENTS
-    seen: Uploads = {}
+    seen: Reports = {}
     async with opened("telling", tmp_path) as scene:
         here = {
             str(scene.world.data_dir.parent): "/srv/openwx",
@@ -143,7 +143,7 @@ async def test_every_report_is_as_recorded(name: str, tmp_path: Path) -> None:
                 about: as_recorded(await come(scene), here) for about, come in happens.items()
             }
     path = FOLDER / f"post_api_{name}.json"
-    known: Uploads = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+    known: Reports = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
     if RECORDS:
         known = {
             kind: {
@@ -151,9 +151,9 @@ async def test_every_report_is_as_recorded(name: str, tmp_path: Path) -> None:
                 if (former := known.get(kind, {}).get(about))
                 and shape(former, {}) == shape(now, {})
                 else now
-                for about, now in told.items()
+                for about, now in found.items()
             }
-            for kind, told in seen.items()
+            for kind, found in seen.items()
         }
         path.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
     assert shape(seen, {}) == shape(known, {})

@@ -46,8 +46,8 @@ async def test_my_name_for_a_friend_is_not_told_to_the_group(
     await receiver.get(event="new_group")
     account.phone.remarks(friend, "欠我钱的人")
     await receiver.get(event="friend_property_change")
-    (told,) = (await api.get("search_group", displayname="三人")).json
-    (id,) = [one["id"] for one in told["member"] if one["name"] == "小灰"]
+    (answer,) = (await api.get("search_group", displayname="三人")).json
+    (id,) = [one["id"] for one in answer["member"] if one["name"] == "小灰"]
     await api.get("send_group_message", displayname="三人", content="hi", at=id)
     assert await group.hears_text() == "@小灰\u2005hi"
 
@@ -93,9 +93,9 @@ async def test_nobody_is_mentioned_to_a_friend(api: Gateway, account: Account) -
 
 async def test_a_visitor_of_the_console_mentions_a_member(api: Gateway, account: Account) -> None:
     group = account.group(GROUP)
-    (told,) = (await api.get("search_group", displayname=GROUP)).json
+    (answer,) = (await api.get("search_group", displayname=GROUP)).json
     (member,) = await ids_of(api, group.others[0].shown_name)
-    console, id = "/console/accounts/default", quote(told["id"])
+    console, id = "/console/accounts/default", quote(answer["id"])
     mention = f"{console}/chat?id={id}&at={quote(member)}"
     visitor = Visitor(api.url)
     try:

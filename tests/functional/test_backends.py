@@ -28,8 +28,8 @@ from .world import (
     Command,
     Gateway,
     Json,
+    PostedReport,
     Receiver,
-    Upload,
     World,
     answers,
     never_answers,
@@ -41,7 +41,7 @@ from .world import (
 def closes(said: bytes = b"") -> Behaviour:
     """Take the POST, send these bytes, which are no HTTP, and close."""
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         return _Closing(said)
 
     return answer
@@ -60,14 +60,14 @@ class _Closing(web.Response):
 
 
 def moves(location: str, status: int = 307) -> Behaviour:
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         return web.Response(status=status, headers={"Location": location})
 
     return answer
 
 
 def came(receiver: Receiver) -> list[str]:
-    return [upload.json["content"] for upload in receiver.uploads if "content" in upload.json]
+    return [report.json["content"] for report in receiver.reports if "content" in report.json]
 
 
 # -- no answer ---------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ async def test_a_proxy_that_accepts_and_closes_for_a_while_loses_nothing(
     for number, friend in enumerate(account.friends[:10]):
         receiver.behaves(closes(), times=4, content=f"from {number}")
         friend.says(f"from {number}")
-    await receiver.until(lambda: len(receiver.uploads) == 50, "all")
+    await receiver.until(lambda: len(receiver.reports) == 50, "all")
     await until_seen(lambda: waiting(gateway), lambda listed: not listed)
     assert Counter(came(receiver)) == {f"from {number}": 5 for number in range(10)}
     assert (await gateway.get("outbox")).json["deliveries"] == []
@@ -124,11 +124,11 @@ async def test_a_redirect_is_followed_with_the_message(
     friend = account.friend("小灰")
     friend.says("question")
     assert await friend.hears_text() == "answer"
-    first, second = receiver.uploads
+    first, second = receiver.reports
     assert (first.query, second.query) == ({}, {"there": "1"})
     assert (first.body, first.webhook_id) == (second.body, second.webhook_id)
-    for upload in (first, second):
-        verify("s3cret", upload.headers, upload.body)
+    for report in (first, second):
+        verify("s3cret", report.headers, report.body)
 
 
 async def test_a_redirect_to_another_host_is_named(
@@ -222,7 +222,7 @@ async def test_from_http_to_https_on_the_same_host(
     receiver.behaves(moves(f"{secure.url}/post_api"), times=1)
     account.friend("小灰").says("hi")
     await receiver.until(lambda: receiver.answered, "an upload over https")
-    assert len(receiver.uploads) == 2
+    assert len(receiver.reports) == 2
 
 
 async def test_an_untrusted_certificate_is_explained(
@@ -238,7 +238,7 @@ async def test_an_untrusted_certificate_is_explained(
     assert error.startswith(f"the certificate of 127.0.0.1:{URL(secure.url).port} is not trusted")
     assert "report.ca" in error
     assert "report.verify = false" in error
-    assert receiver.uploads == []
+    assert receiver.reports == []
 
 
 @pytest.mark.parametrize(
@@ -290,12 +290,12 @@ async def test_check_config_says_what_is_wrong_with_the_file(
 
 async def test_a_caller_learns_of_no_file(api: Gateway, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("no certificate")
-    told = set()
+    found = set()
     for name in ("there", "not-there", "."):
         reply = await api.get("start_client", client="new", ca=str(tmp_path / name))
         assert (reply.status, reply.code) == (400, -2)
-        told.add(reply.words)
-    assert told == {"ca must be the path of a PEM file with certificates"}
+        found.add(reply.words)
+    assert found == {"ca must be the path of a PEM file with certificates"}
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -312,8 +312,8 @@ async def test_numbers_for_backends_that_calculate(
         assert type(shown[name]) is int, name
     assert shown["media_size"] == len(PNG)
     assert shown["media_data"]
-    upload = receiver.uploads[0]
-    verify("s3cret", upload.headers, upload.body)
+    report = receiver.reports[0]
+    verify("s3cret", report.headers, report.body)
     (seen,) = await gateway.drain()
     for name in ("time", "media_size", "media_mtime", "media_code"):
         assert seen[name] == str(shown[name])
@@ -359,10 +359,10 @@ async def test_it_is_said_once_an_hour_and_counted(
         for number in range(3):
             account.friend("小灰").says(f"hi {number}")
         await counts.grows(3, "openwx_dropped_total", what="reply")
-    told = [r for r in caplog.records if "ignored" in r.getMessage()]
-    assert [record.levelno for record in told] == [logging.WARNING, logging.INFO, logging.INFO]
-    assert all(words in record.getMessage() for record in told)
-    assert all(record.getMessage().startswith("default: msg_") for record in told)
+    logged = [r for r in caplog.records if "ignored" in r.getMessage()]
+    assert [record.levelno for record in logged] == [logging.WARNING, logging.INFO, logging.INFO]
+    assert all(words in record.getMessage() for record in logged)
+    assert all(record.getMessage().startswith("default: msg_") for record in logged)
     assert account.sent == []
 
 
@@ -377,9 +377,9 @@ async def test_a_reply_to_what_cannot_be_replied_to_is_said(
         group.notice("somebody joined")
         friend.sends(10000, "you are not friends")
         await counts.grows(3, "openwx_dropped_total", what="reply")
-    told = [record for record in caplog.records if "can be replied to" in record.getMessage()]
-    assert len(told) == 3
-    assert Counter(record.levelno for record in told)[logging.WARNING] == 1
+    logged = [record for record in caplog.records if "can be replied to" in record.getMessage()]
+    assert len(logged) == 3
+    assert Counter(record.levelno for record in logged)[logging.WARNING] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_row_is_measured_and_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "search"]
-    told = subprocess.run(
+    ended = subprocess.run(
         [*command, "--json", str(tmp_path / "all.json"), "--markdown"],
         cwd=ROOT,
         capture_output=True,
@@ -18,7 +18,7 @@ def test_a_row_is_measured_and_reported(tmp_path: Path) -> None:
         timeout=60,
         check=True,
     )
-    [head, _, row] = told.stdout.splitlines()
+    [head, _, row] = ended.stdout.splitlines()
     assert head.startswith("| what | target | measured |")
     assert row.startswith("| search_friend over 10,000 ÷ a generator scan | ≤ 0.15 |")
     results = json.loads((tmp_path / "all.json").read_text())["results"]
@@ -29,7 +29,7 @@ def test_a_row_is_measured_and_reported(tmp_path: Path) -> None:
 
 def test_a_row_that_breaks_is_reported(tmp_path: Path) -> None:
     """The others would go on; the command fails at the end."""
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--only", "sends"],
         cwd=ROOT,
         env={"PATH": "", "TMPDIR": str(tmp_path), "PYTHONPATH": str(_broken(tmp_path))},
@@ -38,9 +38,9 @@ def test_a_row_that_breaks_is_reported(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert told.returncode == 1
-    assert told.stdout.splitlines()[-1].endswith("failed")
-    assert "this simulator is broken" in told.stderr
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[-1].endswith("failed")
+    assert "this simulator is broken" in ended.stderr
 
 
 def _broken(folder: Path) -> Path:

@@ -146,8 +146,8 @@ async def send_group_message(script: Script) -> None:
         "send_group_message", displayname="PERL学习交流", content="later", **{"async": "1"}
     )
     assert answer["status"] == "request already in execution"
-    upload = await script.receiver.get(post_type="send_message", uid=answer["uid"])
-    assert (upload["code"], upload["msg"]) == (0, "发送成功")
+    report = await script.receiver.get(post_type="send_message", uid=answer["uid"])
+    assert (report["code"], report["msg"]) == (0, "发送成功")
 
 
 async def revoke_message(script: Script) -> None:
@@ -255,9 +255,9 @@ async def accounts(script: Script) -> None:
 async def check_event(script: Script) -> None:
     await script.listed("check_event", timeout="0")
     script.phone.friend("小灰").says("poll")
-    told: list[Json] = []
-    while not any(upload.get("content") == "poll" for upload in told):
-        told += await script.listed("check_event", timeout="10")
+    found: list[Json] = []
+    while not any(report.get("content") == "poll" for report in found):
+        found += await script.listed("check_event", timeout="10")
 
 
 async def streams(script: Script) -> None:
@@ -276,13 +276,13 @@ async def outbox(script: Script) -> None:
     assert (await script.raw(script.api.get, "outbox_show", id="1")).code == 100
 
 
-async def uploads(script: Script) -> None:
+async def reports(script: Script) -> None:
     friend, text = script.phone.friend("小灰"), f"你好 {os.urandom(4).hex()}"
     script.receiver.behaves(replies("收到"), times=1, content=text)
     friend.says(text)
-    upload = await script.receiver.get(content=text)
+    report = await script.receiver.get(content=text)
     assert {"receiver", "time", "class", "sender_id", "receiver_id", "type", "format", "id"} <= (
-        upload.keys()
+        report.keys()
     )
     await script.receiver.get(post_type="send_message", content="收到")
 
@@ -316,7 +316,7 @@ STEPS = [
     check_event,
     streams,
     outbox,
-    uploads,
+    reports,
 ]
 
 

@@ -189,7 +189,7 @@ async def test_a_stop_does_not_wait_for_people(
     api = await world.run(pace={"finish_s": 3600.0})
     await parks(api, friend, "1")
     await api.stop()
-    assert receiver.uploads[-1].json.get("event") == "stop"
+    assert receiver.reports[-1].json.get("event") == "stop"
 
 
 async def test_after_max_age_it_ends(

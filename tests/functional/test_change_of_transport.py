@@ -73,7 +73,7 @@ async def test_both_sessions_are_kept(
             await receiver.get(content=words)
             await account.acknowledges()
     assert (web.logins, ilink.logins) == (1, 1)
-    said = [one.json["content"] for one in receiver.uploads if "content" in one.json]
+    said = [one.json["content"] for one in receiver.reports if "content" in one.json]
     assert said == [f"{n} by {kind}" for n in range(3) for kind in ("web", "ilink")]
 
 

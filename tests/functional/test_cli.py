@@ -159,8 +159,8 @@ async def test_simulate_takes_options_of_its_ilink_service(openwx: Start) -> Non
         aiohttp.ClientSession() as http,
         http.get(f"{wechat}/_simulator/ilink/options") as answer,
     ):
-        told = await answer.json()
-    assert (told["verify_code"], told["client_id"], told["budget"]) == (True, "refuse", 10)
+        reply = await answer.json()
+    assert (reply["verify_code"], reply["client_id"], reply["budget"]) == (True, "refuse", 10)
 
 
 @pytest.mark.parametrize(

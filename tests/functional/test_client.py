@@ -88,7 +88,7 @@ async def test_media(
     assert [one.text for one in heard if one.msg_type == 1] == ["look"]
     media = [one.medium for one in heard if one.medium]
     assert len(media) == 5
-    assert {medium.data for medium in media} == {PNG}
+    assert {file.data for file in media} == {PNG}
     assert media[2].name == "b.png"
 
 

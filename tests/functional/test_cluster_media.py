@@ -127,8 +127,8 @@ copies = pytest.mark.parametrize("scene", ["database", "s3"], indirect=True)
 """For what cannot happen where all nodes have one folder."""
 
 
-def data_of(upload: Json) -> bytes:
-    return base64.b64decode(upload["media_data"])
+def data_of(report: Json) -> bytes:
+    return base64.b64decode(report["media_data"])
 
 
 async def received(scene: Scene, data: bytes, **report: Any) -> Gateway:
@@ -145,23 +145,23 @@ async def test_another_node_delivers_what_one_has_received(scene: Scene) -> None
     if scene.kind != "folder":
         scene.cluster.simulator.faults.add("webwxgetmsgimg", Fault.SERVER_ERROR)
     other = await scene.hand_over(node)
-    upload = await scene.receiver.get(format="media")
-    assert data_of(upload) == JPEG
-    path = Path(upload["media_path"])
+    report = await scene.receiver.get(format="media")
+    assert data_of(report) == JPEG
+    path = Path(report["media_path"])
     assert path.parent == other.settings.media_dir
     assert path.read_bytes() == JPEG
-    assert upload["content"] == f"[media]({path})"
+    assert report["content"] == f"[media]({path})"
 
 
 @copies
 async def test_a_path_is_one_on_the_node_that_posts_also_without_media_data(scene: Scene) -> None:
     node = await received(scene, JPEG, post_media_data=False)
-    assert "media_data" not in scene.receiver.uploads[-1].json
+    assert "media_data" not in scene.receiver.reports[-1].json
     other = await scene.hand_over(node, post_media_data=False)
-    upload = await scene.receiver.get(format="media")
-    path = Path(upload["media_path"])
+    report = await scene.receiver.get(format="media")
+    path = Path(report["media_path"])
     assert (path.parent, path.read_bytes()) == (other.settings.media_dir, JPEG)
-    assert "media_data" not in upload
+    assert "media_data" not in report
 
 
 @copies
@@ -189,8 +189,8 @@ async def test_what_is_nowhere_any_more_is_left_out_and_holds_up_nothing(
     await scene.lose()
     scene.cluster.simulator.faults.add("webwxgetmsgimg", Fault.EMPTY)
     await scene.hand_over(node)
-    upload = await scene.receiver.get(format="media")
-    assert "media_data" not in upload
+    report = await scene.receiver.get(format="media")
+    assert "media_data" not in report
     await scene.receiver.get(content="later")
     (words,) = [one.message for one in caplog.records if "media_data is left out" in one.message]
     assert "is not in the" in words
@@ -237,12 +237,12 @@ async def test_another_node_sends_what_one_has_accepted(scene: Scene, tmp_path: 
     await scene.end(node)
     scene.cluster.simulator.faults.clear()
     other = await scene.start("b")
-    upload = await scene.receiver.get(post_type="send_message")
-    assert (upload["code"], upload["uid"]) == (0, answer["uid"])
-    assert data_of(upload) == PNG
-    assert Path(upload["media_path"]).parent == other.settings.media_dir
-    assert Path(upload["media_path"]).read_bytes() == PNG
-    assert upload["media_name"] == "picture.png"
+    report = await scene.receiver.get(post_type="send_message")
+    assert (report["code"], report["uid"]) == (0, answer["uid"])
+    assert data_of(report) == PNG
+    assert Path(report["media_path"]).parent == other.settings.media_dir
+    assert Path(report["media_path"]).read_bytes() == PNG
+    assert report["media_name"] == "picture.png"
 
 
 @copies
@@ -252,9 +252,9 @@ async def test_an_accepted_file_that_is_nowhere_ends_in_words(scene: Scene, tmp_
     await scene.end(node)
     scene.cluster.simulator.faults.clear()
     await scene.start("b")
-    upload = await scene.receiver.get(post_type="send_message", uid=answer["uid"])
-    assert upload["code"] != 0
-    assert "is not in the" in upload["info"]
+    report = await scene.receiver.get(post_type="send_message", uid=answer["uid"])
+    assert report["code"] != 0
+    assert "is not in the" in report["info"]
 
 
 @copies
@@ -301,8 +301,8 @@ async def test_a_reply_names_a_file_on_the_machine_of_the_node(
     await scene.end(node)
     scene.cluster.simulator.faults.clear()
     await scene.start("b")
-    upload = await scene.receiver.get(post_type="send_message")
-    assert (upload["code"], data_of(upload)) == (0, PNG)
+    report = await scene.receiver.get(post_type="send_message")
+    assert (report["code"], data_of(report)) == (0, PNG)
 
 
 async def test_a_node_that_is_killed_leaves_its_files_to_the_next_one(cluster: Cluster) -> None:

@@ -22,7 +22,7 @@ async def visitor(api: Gateway) -> AsyncIterator[Visitor]:
     await visitor.http.close()
 
 
-async def medium(visitor: Visitor, api: Gateway) -> str:
+async def file_of(visitor: Visitor, api: Gateway) -> str:
     """Return the address of the file in the conversation with 小灰."""
     (friend,) = (await api.get("search_friend", displayname="小灰")).json
     page = await visitor.ask("GET", f"{ACCOUNT}/chat", params={"id": friend["id"]})
@@ -45,7 +45,7 @@ async def test_players_get_the_parts_that_they_ask_for(
 ) -> None:
     getattr(account.friend("小灰"), verb)(data)
     await receiver.get(format="media")
-    address = await medium(visitor, api)
+    address = await file_of(visitor, api)
     whole = await visitor.open(address)
     assert (whole.status, whole.body, whole.headers["Content-Type"]) == (200, data, mime)
     assert whole.headers["Accept-Ranges"] == "bytes"
@@ -62,12 +62,12 @@ async def test_players_get_the_parts_that_they_ask_for(
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "film.mp4", "picture.png", "sound.wav", "clip.webm"])
-async def test_a_page_by_the_name_of_a_medium_is_only_saved(
+async def test_a_page_by_the_name_of_a_file_is_only_saved(
     visitor: Visitor, api: Gateway, account: Account, receiver: Receiver, name: str
 ) -> None:
     account.friend("小灰").sends_file(name, b"<html><script>alert(1)</script></html>")
     await receiver.get(format="media")
-    page = await visitor.open(await medium(visitor, api))
+    page = await visitor.open(await file_of(visitor, api))
     assert page.headers["Content-Type"] == "application/octet-stream"
     assert page.headers["Content-Disposition"].startswith("attachment")
 

@@ -131,7 +131,7 @@ async def test_ones_own_answer_in_file_transfer(
     assert (await task).json["reply"] == "yes"
 
 
-async def test_a_message_whose_medium_is_still_on_its_way_is_no_answer(
+async def test_a_message_whose_file_is_still_on_its_way_is_no_answer(
     world: World, simulator: Simulator, receiver: Receiver, grey: Person
 ) -> None:
     api = await world.run(pace={"call_timeout_s": 20.0})
@@ -147,17 +147,17 @@ async def test_a_message_whose_medium_is_still_on_its_way_is_no_answer(
     assert (await task).json["reply"] == "the answer"
 
 
-async def test_a_medium_as_answer(api: Gateway, receiver: Receiver, grey: Person) -> None:
+async def test_a_file_as_answer(api: Gateway, receiver: Receiver, grey: Person) -> None:
     task = asking(api)
     await grey.hears()
     grey.sends_image(png((1, 2, 3), 8))
-    told = await receiver.get(post_type="receive_message", format="media")
+    report = await receiver.get(post_type="receive_message", format="media")
     reply = await task
-    assert reply.json["media_path"] == told["media_path"]
-    assert reply.json["reply"] == told["content"] == f"[media]({told['media_path']})"
+    assert reply.json["media_path"] == report["media_path"]
+    assert reply.json["reply"] == report["content"] == f"[media]({report['media_path']})"
 
 
-async def test_a_medium_as_question(api: Gateway, grey: Person) -> None:
+async def test_a_file_as_question(api: Gateway, grey: Person) -> None:
     data = png((1, 2, 3), 8)
     task = asyncio.create_task(
         api.post(

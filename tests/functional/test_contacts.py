@@ -247,11 +247,11 @@ async def test_a_lost_friend(api: Gateway, account: Account, receiver: Receiver)
 
 async def test_a_new_group(api: Gateway, account: Account, receiver: Receiver) -> None:
     group = account.add_group("新群 & <群>", ["甲😄", account.friend("小灰")])
-    (told,) = await receiver.get_event("new_group")
-    assert (told["name"], told["displayname"]) == ("新群 & <群>", "新群 & <群>")
-    assert [member["name"] for member in told["member"]] == ["我是谁", "甲😄", "小灰"]
-    assert named(told["member"], "小灰")["account"] == "xiaohui2016"
-    assert (await api.get("search_group", name="新群 & <群>")).json == [told]
+    (reported,) = await receiver.get_event("new_group")
+    assert (reported["name"], reported["displayname"]) == ("新群 & <群>", "新群 & <群>")
+    assert [member["name"] for member in reported["member"]] == ["我是谁", "甲😄", "小灰"]
+    assert named(reported["member"], "小灰")["account"] == "xiaohui2016"
+    assert (await api.get("search_group", name="新群 & <群>")).json == [reported]
     group.member_says("甲😄", "hi")
     message = await receiver.get(content="hi")
     assert (message["sender"], message["group"]) == ("甲😄", "新群 & <群>")
@@ -273,16 +273,16 @@ async def test_somebody_joins_and_leaves(
 ) -> None:
     group = account.group("PERL学习交流")
     group.add_member("新人 & Co", display_name="N😄")
-    member, told = await receiver.get_event("new_group_member")
+    member, reported = await receiver.get_event("new_group_member")
     assert (member["name"], member["display"], member["displayname"]) == ("新人 & Co", "N😄", "N😄")
-    assert told["name"] == group.name
-    assert member in told["member"]
+    assert reported["name"] == group.name
+    assert member in reported["member"]
     notice = await receiver.get(type="group_notice")
     assert notice["content"].endswith('邀请"N😄"加入了群聊')
     group.remove_member("新人 & Co")
-    left, told = await receiver.get_event("lose_group_member")
+    left, reported = await receiver.get_event("lose_group_member")
     assert left == member
-    assert left not in told["member"]
+    assert left not in reported["member"]
     assert len(receiver.events()) == 2
 
 
@@ -308,14 +308,14 @@ async def test_properties_of_a_group(api: Gateway, account: Account, receiver: R
     await receiver.gets(2, event="group_property_change")
     changes = {params[1]: params for _, params in receiver.events()}
     assert set(changes) == {"name", "displayname"}
-    told = changes["name"][0]
+    changed = changes["name"][0]
     for name in ("name", "displayname"):
-        told, _, old, new = changes[name]
-        assert (old, new, told["name"]) == ("PERL学习交流", "Perl & 6", "Perl & 6")
-        assert told["member"]
+        changed, _, old, new = changes[name]
+        assert (old, new, changed["name"]) == ("PERL学习交流", "Perl & 6", "Perl & 6")
+        assert changed["member"]
     assert len(receiver.events()) == 2
     assert (await api.get("search_group", name="PERL学习交流")).code == 100
-    assert (await api.get("search_group", name="Perl & 6")).json == [told]
+    assert (await api.get("search_group", name="Perl & 6")).json == [changed]
 
 
 async def test_properties_of_a_member(api: Gateway, account: Account, receiver: Receiver) -> None:
@@ -338,10 +338,10 @@ async def test_properties_of_a_friend(api: Gateway, account: Account, receiver: 
     await receiver.gets(2, event="friend_property_change")
     changes = {params[1]: params for _, params in receiver.events("friend_property_change")}
     assert set(changes) == {"name", "displayname"}
-    told, _, old, new = changes["name"]
+    changed, _, old, new = changes["name"]
     assert (old, new) == ("小灰", "小灰灰 & 😄")
     uid = (await api.get("search_friend", account="xiaohui2016")).json[0]["uid"]
-    assert (told["sex"], told["uid"]) == ("male", friend.uin)
+    assert (changed["sex"], changed["uid"]) == ("male", friend.uin)
     assert uid == friend.uin
     receiver.forget()
     account.phone.remarks(friend, "备注")
@@ -396,8 +396,8 @@ async def test_a_failing_fetch_does_not_stop_the_loop(
     """The record in the answer itself is used then."""
     simulator.faults.add("webwxbatchgetcontact", Fault.SERVER_ERROR)
     account.add_group("新群", ["甲"])
-    (told,) = await receiver.get_event("new_group")
-    assert [member["name"] for member in told["member"]] == ["我是谁", "甲"]
+    (reported,) = await receiver.get_event("new_group")
+    assert [member["name"] for member in reported["member"]] == ["我是谁", "甲"]
 
 
 async def test_uids_last_over_logins(api: Gateway, account: Account, receiver: Receiver) -> None:

@@ -24,8 +24,8 @@ from .world import (
     NO_EVENTS,
     Behaviour,
     Gateway,
+    PostedReport,
     Receiver,
-    Upload,
     World,
     answers,
     never_answers,
@@ -58,7 +58,7 @@ class _Broken(web.Response):
 def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
     """Take the report and answer it with this reply, but lose the answer on the way."""
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         broken = _Broken(body=b'{"reply": "%s"}' % text.encode())
         broken.torn = torn
         return broken
@@ -68,11 +68,11 @@ def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
 
 def contents(receiver: Receiver) -> list[str]:
     """Return the contents of the messages, in the order they came."""
-    return [upload.json["content"] for upload in receiver.uploads if "content" in upload.json]
+    return [report.json["content"] for report in receiver.reports if "content" in report.json]
 
 
 def webhook_ids(receiver: Receiver, content: str) -> list[str]:
-    return [u.webhook_id for u in receiver.uploads if u.json.get("content") == content]
+    return [u.webhook_id for u in receiver.reports if u.json.get("content") == content]
 
 
 async def everything_is_answered(receiver: Receiver, n: int) -> None:
@@ -181,7 +181,7 @@ async def test_a_backend_that_hangs_for_one_chat_does_not_delay_another(
 
 
 @pytest.mark.parametrize("torn", [False, True])
-async def test_a_lost_answer_has_the_upload_repeated_and_one_reply_executed(
+async def test_a_lost_answer_has_the_report_repeated_and_one_reply_executed(
     world: World, account: MemoryAccount, receiver: Receiver, torn: bool
 ) -> None:
     await world.run(report=NO_EVENTS)
@@ -283,8 +283,8 @@ async def test_numbers_are_replies_too(
     friend = account.friend("小灰")
     friend.says("how many?")
     assert await friend.hears_text() == heard
-    told = await receiver.get(post_type="send_message")
-    assert (told["content"], told["source"], told["code"]) == (heard, "local", 0)
+    report = await receiver.get(post_type="send_message")
+    assert (report["content"], report["source"], report["code"]) == (heard, "local", 0)
 
 
 # -- headers ---------------------------------------------------------------------------------------------
@@ -299,18 +299,18 @@ async def test_headers_are_those_of_the_standard_webhooks(
     await world.run(report=NO_EVENTS | ({"secret": secret} if secret else {}))
     account.friend("小灰").says("你好 <&>")
     await receiver.get(content="你好 <&>")
-    upload = receiver.uploads[0]
-    assert upload.headers["content-type"] == "application/json"
-    assert upload.webhook_id == f"msg_{upload.json['uid']}"
-    seconds = upload.headers["webhook-timestamp"]
+    report = receiver.reports[0]
+    assert report.headers["content-type"] == "application/json"
+    assert report.webhook_id == f"msg_{report.json['uid']}"
+    seconds = report.headers["webhook-timestamp"]
     assert abs(int(seconds) - time.time()) < 30
     if secret is None:
-        assert "webhook-signature" not in upload.headers
+        assert "webhook-signature" not in report.headers
         return
     key = b"k" * 24 if secret.startswith("whsec_") else secret.encode()
-    signed = f"{upload.webhook_id}.{seconds}.".encode() + upload.body
+    signed = f"{report.webhook_id}.{seconds}.".encode() + report.body
     digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    assert upload.headers["webhook-signature"] == f"v1,{digest}"
+    assert report.headers["webhook-signature"] == f"v1,{digest}"
 
 
 # -- sends -----------------------------------------------------------------------------------------------
@@ -369,11 +369,11 @@ async def test_a_send_that_is_repeated_is_heard_once(
     calls = simulator.calls_of("webwxsendmsg")
     assert len(calls) == 4
     assert len({call.body["Msg"]["ClientMsgId"] for call in calls}) == 1
-    told = await receiver.get(post_type="send_message")
-    assert told["id"] == sent.json["id"]
+    posted = await receiver.get(post_type="send_message")
+    assert posted["id"] == sent.json["id"]
     await api.get("send_friend_message", account="xiaohui2016", content="twice")
     await receiver.get(post_type="send_message", content="twice")
-    assert [upload["content"] for upload in receiver.got(post_type="send_message")] == [
+    assert [report["content"] for report in receiver.got(post_type="send_message")] == [
         "once",
         "twice",
     ]
@@ -387,14 +387,14 @@ async def test_a_send_that_is_given_up_is_reported(
         "send_friend_message", account="tomjerry", content="later", **{"async": "1"}
     )
     assert later.code == 0
-    told = await receiver.get(post_type="send_message", content="later")
-    assert (told["uid"], told["code"], told["msg"]) == (later.json["uid"], -5, "发送失败")
-    assert told["info"]
+    report = await receiver.get(post_type="send_message", content="later")
+    assert (report["uid"], report["code"], report["msg"]) == (later.json["uid"], -5, "发送失败")
+    assert report["info"]
     assert rule.hits == 5
     waiting = await api.get("send_friend_message", account="tomjerry", content="waiting")
     assert waiting.code == -5
-    told = await receiver.get(post_type="send_message", content="waiting")
-    assert told["code"] == -5
+    report = await receiver.get(post_type="send_message", content="waiting")
+    assert report["code"] == -5
     assert account.sent == []
 
 
@@ -468,7 +468,7 @@ async def test_nothing_is_acknowledged_before_it_is_in_the_journal(
 async def test_a_delivery_that_cannot_be_noted_is_noted_later_with_one_reply(
     api: Gateway, account: MemoryAccount, receiver: Receiver, disk: BadDisk
 ) -> None:
-    async def breaks(_: Upload) -> web.StreamResponse:
+    async def breaks(_: PostedReport) -> web.StreamResponse:
         disk.is_full = True
         return web.json_response({"reply": "answer"})
 

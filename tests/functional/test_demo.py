@@ -44,7 +44,7 @@ async def test_demo_of_ilink_shows_a_scan_a_message_a_reply_and_curl_lines(openw
     await demo.says("updating → running")
     await demo.says("post_api got “在吗？.*and answers")
     await demo.says("in the chat 微信 ClawBot appears “你好！收到：在吗？")
-    told = None
+    seen = None
     async with aiohttp.ClientSession() as http:
         for what in (
             r"get_user_info",
@@ -54,9 +54,9 @@ async def test_demo_of_ilink_shows_a_scan_a_message_a_reply_and_curl_lines(openw
         ):
             found = await demo.says(rf"curl '(http://[^']+/openwx/{what})'")
             async with http.get(found[1]) as answer:
-                told = msgspec.json.decode(await answer.read())
-                assert answer.status == 200, told
-        assert isinstance(told, list), "check_event is the last one"
+                seen = msgspec.json.decode(await answer.read())
+                assert answer.status == 200, seen
+        assert isinstance(seen, list), "check_event is the last one"
         said = {"text": "你好，机器人"}
         async with http.post(f"{phone}/_simulator/clawbot/says", json=said) as answer:
             assert answer.status == 200, await answer.text()
@@ -119,8 +119,8 @@ async def test_a_second_account_of_the_demo_is_scanned_by_another_phone(openwx: 
         await demo.says("another phone scans the code")
         await demo.says("shop: updating → running")
         async with http.get(f"{url}/openwx/check_client") as answer:
-            told = msgspec.json.decode(await answer.read())["client"]
-    assert [one["state"] for one in told] == ["running", "running"]
+            reply = msgspec.json.decode(await answer.read())["client"]
+    assert [one["state"] for one in reply] == ["running", "running"]
 
 
 async def test_demo_takes_another_port_only_where_none_was_asked_for(openwx: Start) -> None:

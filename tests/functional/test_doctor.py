@@ -116,9 +116,9 @@ async def test_the_command_as_json_where_something_is_wrong(
     address = receiver.url.replace("://", "://bot:s3cr3t@")
     patient.environ["OPENWX_REPORT__POST_API"] = f"{address}?key=s3cr3t"
     code, out, _ = await typed("doctor", "--json", **patient.environ)
-    told = json.loads(out)
-    assert (code, told["problem"], told["warning"]) == (1, 1, 0)
-    (one,) = [one for one in told["findings"] if one["level"] == "problem"]
+    answer = json.loads(out)
+    assert (code, answer["problem"], answer["warning"]) == (1, 1, 0)
+    (one,) = [one for one in answer["findings"] if one["level"] == "problem"]
     assert one["about"] == "post_api"
     assert one["words"].endswith(": connection refused")
     assert "s3cr3t" not in out
@@ -228,8 +228,8 @@ async def test_a_strong_token(patient: Patient) -> None:
 async def test_a_weak_token(patient: Patient, token: str, words: str) -> None:
     patient.environ["OPENWX_ACCESS__TOKEN"] = token
     await patient.has(Level.WARNING, "token", words, "secrets.token_urlsafe")
-    told = [one.words + one.advice for one in await patient.examined() if one.about == "token"]
-    assert all(token not in words for words in told)
+    found = [one.words + one.advice for one in await patient.examined() if one.about == "token"]
+    assert all(token not in words for words in found)
 
 
 async def test_a_weak_token_of_mcp(patient: Patient) -> None:

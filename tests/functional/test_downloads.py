@@ -76,9 +76,9 @@ async def test_a_file_that_looks_like_a_refusal_is_a_file(
     bodies += [refusal(1100, MediaId="", StartPos=0), b'{"BaseResponse"', b"{" * 4096, b"{" * 5000]
     for body in bodies:
         group.member_sends_file(group.others[0], "settings.json", body)
-    uploads = await receiver.gets(len(bodies), format="media", timeout_s=PATIENCE_S)
-    assert [Path(upload["media_path"]).read_bytes() for upload in uploads] == bodies
-    assert [int(upload["media_size"]) for upload in uploads] == [len(body) for body in bodies]
+    reports = await receiver.gets(len(bodies), format="media", timeout_s=PATIENCE_S)
+    assert [Path(report["media_path"]).read_bytes() for report in reports] == bodies
+    assert [int(report["media_size"]) for report in reports] == [len(body) for body in bodies]
     await lives()
 
 
@@ -91,9 +91,9 @@ async def test_a_long_log_that_begins_like_a_refusal_arrives_whole(
     assert len(body) > 400_000
     for told_size in (None, 0):
         account.friend("小灰").sends_file("app.log", body, told_size)
-    for upload in await receiver.gets(2, format="media", timeout_s=PATIENCE_S):
-        assert Path(upload["media_path"]).read_bytes() == body
-        assert (upload["media_name"], upload["media_size"]) == ("app.log", str(len(body)))
+    for report in await receiver.gets(2, format="media", timeout_s=PATIENCE_S):
+        assert Path(report["media_path"]).read_bytes() == body
+        assert (report["media_name"], report["media_size"]) == ("app.log", str(len(body)))
     await lives()
 
 
@@ -140,18 +140,18 @@ SENDINGS = st.lists(
 
 def _sent(who: Any, kind: str, body: bytes, off: int | None) -> Any:
     """Send a message that states its true size (None), no size (0), or a size that many bytes off."""
-    told = off if not off else max(1, len(body) + off)
+    stated = off if not off else max(1, len(body) + off)
     match kind:
         case "file":
-            return who.sends_file("任何东西.json", body, told)
+            return who.sends_file("任何东西.json", body, stated)
         case "image":
-            return who.sends_image(body, told)
+            return who.sends_image(body, stated)
         case "sticker":
-            return who.sends_sticker(body, told)
+            return who.sends_sticker(body, stated)
         case "voice":
             return who.sends_voice(body)
         case _:
-            return who.sends_video(body, told_size=told)
+            return who.sends_video(body, told_size=stated)
 
 
 async def test_any_bytes_at_all(
@@ -180,21 +180,21 @@ async def test_any_bytes_at_all(
         ]
         wanted = set(ids)
         await receiver.until(
-            lambda: wanted <= {upload.json.get("id") for upload in receiver.uploads},
+            lambda: wanted <= {report.json.get("id") for report in receiver.reports},
             f"{len(wanted)} messages",
             PATIENCE_S,
         )
-        told = {upload.json["id"]: upload.json for upload in receiver.uploads}
-        assert len(receiver.uploads) == len(told) == len(ids)
+        reports = {report.json["id"]: report.json for report in receiver.reports}
+        assert len(receiver.reports) == len(reports) == len(ids)
         for msg_id, (kind, body, off) in zip(ids, sendings, strict=True):
-            upload = told[msg_id]
-            if "media_error" in upload:
-                assert not {"media_path", "media_size", "media_data"} & upload.keys()
+            report = reports[msg_id]
+            if "media_error" in report:
+                assert not {"media_path", "media_size", "media_data"} & report.keys()
                 is_kept = kind == "file" and body and off is None
-                assert not is_kept, (upload["media_error"], body[:200])
+                assert not is_kept, (report["media_error"], body[:200])
             else:
-                assert Path(upload["media_path"]).read_bytes() == body
-                assert upload["media_size"] == str(len(body))
+                assert Path(report["media_path"]).read_bytes() == body
+                assert report["media_size"] == str(len(body))
                 assert not off or kind == "voice" or max(1, len(body) + off) == len(body)
         seen += len(ids)
         receiver.forget()
@@ -228,14 +228,14 @@ async def test_a_download_that_is_refused_ends_no_session(
     friend = account.friend("小灰")
     simulator.faults.add(call, Fault.RET, ret=ret, times=1)
     SENDS[call](friend, REAL[call])
-    upload = await receiver.get(format="media")
-    assert Path(upload["media_path"]).read_bytes() == REAL[call]
+    report = await receiver.get(format="media")
+    assert Path(report["media_path"]).read_bytes() == REAL[call]
     receiver.forget()
     simulator.faults.add(call, Fault.RET, ret=ret)
     SENDS[call](friend, REAL[call])
     friend.says("after")
-    upload = await receiver.get(format="media")
-    assert str(ret) in upload["media_error"]
+    report = await receiver.get(format="media")
+    assert str(ret) in report["media_error"]
     await receiver.get(content="after")
     await lives()
     simulator.faults.clear()
@@ -261,19 +261,19 @@ async def test_half_an_avatar_is_none(
 
 
 @pytest.mark.parametrize("call", SENDS)
-async def test_a_page_is_no_medium(
+async def test_a_page_is_no_file(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, call: str
 ) -> None:
     simulator.faults.add(call, Fault.GARBAGE, times=1)
     SENDS[call](account.friend("小灰"), REAL[call])
-    upload = await receiver.get(format="media")
-    assert Path(upload["media_path"]).read_bytes() == REAL[call]
+    report = await receiver.get(format="media")
+    assert Path(report["media_path"]).read_bytes() == REAL[call]
     receiver.forget()
     simulator.faults.add(call, Fault.GARBAGE)
     SENDS[call](account.friend("小灰"), REAL[call])
-    upload = await receiver.get(format="media")
-    assert "media_error" in upload
-    assert "media_path" not in upload
+    report = await receiver.get(format="media")
+    assert "media_error" in report
+    assert "media_path" not in report
 
 
 @pytest.mark.parametrize("call", SENDS)
@@ -282,8 +282,8 @@ async def test_what_comes_in_parts_is_fetched_to_its_end(
 ) -> None:
     simulator.faults.add(call, Fault.PARTIAL)
     SENDS[call](account.friend("小灰"), REAL[call])
-    upload = await receiver.get(format="media")
-    assert Path(upload["media_path"]).read_bytes() == REAL[call]
+    report = await receiver.get(format="media")
+    assert Path(report["media_path"]).read_bytes() == REAL[call]
     ranges = [one.headers.get("Range", "") for one in simulator.calls_of(call)]
     assert ranges[1:] == sorted(set(ranges[1:]), key=lambda said: int(said[6:-1]))
     assert len(ranges) > 3
@@ -314,15 +314,15 @@ async def test_what_is_short_is_tried_again(
     for call in calls:
         simulator.faults.add(call, Fault.TRUNCATE, times=2)
     send(account.friend("小灰"), data)
-    upload = await receiver.get(format="media")
-    assert Path(upload["media_path"]).read_bytes() == data
+    report = await receiver.get(format="media")
+    assert Path(report["media_path"]).read_bytes() == data
     receiver.forget()
     simulator.faults.clear()
     for call in calls:
         simulator.faults.add(call, Fault.TRUNCATE)
     send(account.friend("小灰"), data)
-    upload = await receiver.get(format="media")
-    assert f"the message tells {len(data)}" in upload["media_error"]
+    report = await receiver.get(format="media")
+    assert f"the message tells {len(data)}" in report["media_error"]
     assert len(list(api.settings.media_dir.iterdir())) == 1
 
 
@@ -334,5 +334,5 @@ async def test_a_size_that_nobody_shows(
     friend.sends_image(PNG, 0)
     friend.sends_video(MP4, told_size=0)
     friend.sends_sticker(GIF, 0)
-    uploads = await receiver.gets(4, format="media")
-    assert [Path(one["media_path"]).read_bytes() for one in uploads] == [b"12345", PNG, MP4, GIF]
+    reports = await receiver.gets(4, format="media")
+    assert [Path(one["media_path"]).read_bytes() for one in reports] == [b"12345", PNG, MP4, GIF]

@@ -110,8 +110,8 @@ class Scene:
                 message = friend.sends_file("a.txt", b"text")
             case _:
                 message = friend.sends_image(PNG)
-        upload = await self.receiver.get(id=message.msg_id)
-        assert "media_path" in upload or upload["media_error"]
+        report = await self.receiver.get(id=message.msg_id)
+        assert "media_path" in report or report["media_error"]
 
     async def changes(self, call: str) -> None:
         """Check that a change is answered in time, and with code 0 only if it took effect."""
@@ -179,16 +179,16 @@ class Scene:
 
     def is_whole(self) -> None:
         """Nothing is missing, nothing came twice."""
-        texts = [upload["content"] for upload in self.receiver.got(post_type="receive_message")]
+        texts = [report["content"] for report in self.receiver.got(post_type="receive_message")]
         assert [text for text in texts if text.startswith("in ")] == self.written
         heard = [text for text in self.account.filehelper.texts if text.startswith("out ")]
-        told = {
-            upload["content"]: upload["code"]
-            for upload in self.receiver.got(post_type="send_message", format="text")
+        reports = {
+            report["content"]: report["code"]
+            for report in self.receiver.got(post_type="send_message", format="text")
         }
         assert len(heard) == len(set(heard))
-        certain = {text for text in self.sent if told[text] != Code.GAVE_UP}
-        assert certain & set(heard) == {text for text in certain if told[text] == 0}
+        certain = {text for text in self.sent if reports[text] != Code.GAVE_UP}
+        assert certain & set(heard) == {text for text in certain if reports[text] == 0}
 
 
 @pytest.fixture

@@ -99,9 +99,9 @@ async def talks(program: str, simulator: Simulator, folder: Path) -> None:
                     clawbot.sends_video(data)
                 case _:
                     clawbot.sends_file(name, data)
-            medium = await output.until("medium")
+            file = await output.until("medium")
             md5 = hashlib.md5(data).hexdigest()
-            assert (medium["kind"], medium["md5"], medium["name"]) == (kind, md5, name)
+            assert (file["kind"], file["md5"], file["name"]) == (kind, md5, name)
             (sent,) = await clawbot.hears()
             assert came_back(sent, kind, data, name), sent
         clawbot.says("bye")

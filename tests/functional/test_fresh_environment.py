@@ -109,9 +109,9 @@ def the_demo_runs_from_a_wheel(folder: Folder, elsewhere: Path) -> None:
     elsewhere.mkdir()
     (there,) = folder.path.glob(".venv/lib/python*/site-packages")
     assert files_of(folder.path / "openwx") - files_of(there / "openwx") == set()
-    (told,) = there.glob("openwx-*.dist-info")
-    assert "hatchling" in (told / "WHEEL").read_text(encoding="utf-8")
-    assert "editable" not in (told / "direct_url.json").read_text(encoding="utf-8")
+    (found,) = there.glob("openwx-*.dist-info")
+    assert "hatchling" in (found / "WHEEL").read_text(encoding="utf-8")
+    assert "editable" not in (found / "direct_url.json").read_text(encoding="utf-8")
     folder.types(".venv/bin/pip check", INSTALL_S)
     with folder.demo(elsewhere) as demo:
         console = says(demo, r"Its console, in your browser:  (http://\S+)/$")[1]

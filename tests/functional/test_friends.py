@@ -35,9 +35,9 @@ async def test_a_friend_gets_a_remark_name(
     assert reply.json == SUCCESS
     person = account.friend("阳光😄宝贝")
     assert person.remark == name
-    told = await friend(api, id_of(account, person))
-    assert (told["markname"], told["displayname"]) == (name, name)
-    assert (told["category"], told["sex"], told["uid"]) == ("好友", "female", person.uin)
+    answer = await friend(api, id_of(account, person))
+    assert (answer["markname"], answer["displayname"]) == (name, name)
+    assert (answer["category"], answer["sex"], answer["uid"]) == ("好友", "female", person.uin)
     reply = await api.get("send_friend_message", markname=name, content="x")
     assert reply.code == 0
     await in_sync(account, receiver)
@@ -86,8 +86,8 @@ async def test_an_empty_remark_name_takes_it_away(
         reply = await getattr(api, style)("set_markname", account="momo_0717", new_markname="")
         assert reply.json == SUCCESS
         assert person.remark == ""
-        told = await friend(api, id_of(account, person))
-        assert (told["markname"], told["displayname"]) == ("", "momo")
+        answer = await friend(api, id_of(account, person))
+        assert (answer["markname"], answer["displayname"]) == ("", "momo")
 
 
 async def test_names_in_any_order_and_the_same_twice(
@@ -315,8 +315,8 @@ async def test_who_asked_is_a_friend_at_once(
     reply = await getattr(api, style)("accept_friend_request", **given)
     assert reply.json == SUCCESS | given
     assert request.accepted
-    told = await friend(api, given["id"])
-    assert (told["name"], told["category"]) == ("新朋友 & 😄", "好友")
+    answer = await friend(api, given["id"])
+    assert (answer["name"], answer["category"]) == ("新朋友 & 😄", "好友")
     await receiver.get_event("new_friend")
     await in_sync(account, receiver)
     assert len(receiver.events("new_friend")) == 1

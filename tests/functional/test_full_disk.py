@@ -175,8 +175,8 @@ async def test_what_wechat_said_is_answered_at_once_and_written_later(
         limit_files(scene, None)
     await scene.becomes_ready(True)
     for content in ("plain", "keyed", "later"):
-        told = await receiver.get(post_type="send_message", content=content)
-        assert told["code"] == 0
+        report = await receiver.get(post_type="send_message", content=content)
+        assert report["code"] == 0
     await receiver.get(content="for the journal")
     assert grey.texts == ["plain", "later"]
     scene.command.process.terminate()
@@ -237,12 +237,12 @@ async def test_accepted_sends_survive_a_kill_on_a_full_disk(
         "send_friend_message", account="momo_0717", content="keyed", idempotency_key="k"
     )
     assert again.code == 0
-    told = await receiver.get(post_type="send_message", content="later")
-    assert told["uid"] == later.json["uid"]
+    report = await receiver.get(post_type="send_message", content="later")
+    assert report["uid"] == later.json["uid"]
     assert momo.texts == ["keyed", "later"], "WeChat knows a try again by its ClientMsgId"
 
 
-async def test_a_medium_waits_for_room_as_its_message_does(
+async def test_a_file_waits_for_room_as_its_message_does(
     scene: Scene, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     hanging = simulator.faults.add("webwxgetmsgimg", Fault.HANG)
@@ -254,9 +254,9 @@ async def test_a_medium_waits_for_room_as_its_message_does(
     assert refused.status == 503
     assert receiver.got(format="media") == []
     scene.disk.make_room()
-    told = await receiver.gets(format="media", timeout_s=PATIENCE_S)
-    assert "media_error" not in told[0]
-    assert Path(told[0]["media_path"]).read_bytes() == PNG
+    reports = await receiver.gets(format="media", timeout_s=PATIENCE_S)
+    assert "media_error" not in reports[0]
+    assert Path(reports[0]["media_path"]).read_bytes() == PNG
 
 
 async def test_a_change_that_was_done_is_answered_and_reported_later(
@@ -271,8 +271,8 @@ async def test_a_change_that_was_done_is_answered_and_reported_later(
     assert account.friend("小灰").remark == "done"
     assert receiver.got(event="friend_property_change") == []
     scene.disk.make_room()
-    told = await receiver.gets(event="friend_property_change", timeout_s=PATIENCE_S)
-    assert told[0]["params"][1:] == ["markname", "", "done"]
+    reports = await receiver.gets(event="friend_property_change", timeout_s=PATIENCE_S)
+    assert reports[0]["params"][1:] == ["markname", "", "done"]
 
 
 async def test_a_start_without_room_is_no_mistake_in_the_configuration(
@@ -328,8 +328,8 @@ async def test_a_media_folder_without_room_is_named(
     gateway = await world.run(pace={"medium_within_s": 0.5})
     disk.fill()
     account.friend("小灰").sends_image(PNG)
-    told = await receiver.get(format="media")
-    assert "No space left on device" in told["media_error"]
+    report = await receiver.get(format="media")
+    assert "No space left on device" in report["media_error"]
     sent = await gateway.post("send_friend_message", media_data="aGVsbG8=", **GREY)
     assert (sent.status, sent.code) == (200, -3)
     assert "No space left on device" in sent.words

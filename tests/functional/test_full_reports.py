@@ -19,10 +19,10 @@ async def test_whom_a_text_mentions(api: Gateway, account: Account, receiver: Re
     group.member_mentions(writer, [other, account.owner], "都在吗")
     report = await receiver.get(post_type="receive_message")
     assert report["content"] == f"@小@ 王 🌹 @{ME} 都在吗"
-    (told,) = (await api.get("search_group", displayname=GROUP)).json
+    (answer,) = (await api.get("search_group", displayname=GROUP)).json
     names = ("id", "uid", "displayname")
     mentioned, me = (
-        next(one for one in told["member"] if one["displayname"] == name)
+        next(one for one in answer["member"] if one["displayname"] == name)
         for name in ("小@ 王 🌹", ME)
     )
     assert report["mentions"] == [

@@ -25,7 +25,7 @@ from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 from tests.unmeasured import draws
 
-from .world import Gateway, Receiver, Upload, World, says
+from .world import Gateway, PostedReport, Receiver, World, says
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", "15"))
@@ -387,7 +387,7 @@ async def test_what_post_api_answers(world: World, account: Account, receiver: R
         nonlocal count
         count += 1
 
-        async def answer(_: Upload) -> web.StreamResponse:
+        async def answer(_: PostedReport) -> web.StreamResponse:
             response = web.Response(status=status, body=body)
             for name, value in headers.items():
                 response.headers[name] = (

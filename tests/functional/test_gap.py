@@ -83,7 +83,7 @@ async def test_every_kind_of_change_is_reported_once(
         receiver.forget()
         everything_happens(account)
         await comes_back(api, account, receiver, push=way == "push")
-    told = dict(changes(receiver))
+    noted = dict(changes(receiver))
     assert names(receiver) == sorted(
         [
             "new_friend",
@@ -100,19 +100,19 @@ async def test_every_kind_of_change_is_reported_once(
         + ["group_member_property_change"] * len(shown_as_momo(account))
     ), changes(receiver)
     (friend,) = (await api.get("search_friend", account="newbie")).json
-    assert told["new_friend"] == [friend]
-    assert told["lose_friend"] == former
+    assert noted["new_friend"] == [friend]
+    assert noted["lose_friend"] == former
     (group,) = (await api.get("search_group", name="新群")).json
-    assert told["new_group"] == [group]
-    assert told["lose_group"][0]["name"] == "相亲相爱一家人❤️"
+    assert noted["new_group"] == [group]
+    assert noted["lose_group"][0]["name"] == "相亲相爱一家人❤️"
     (perl,) = (await api.get("search_group", name="PERL学习交流")).json
-    member, where = told["new_group_member"]
+    member, where = noted["new_group_member"]
     assert (member["name"], where) == ("新成员", perl)
     assert member in perl["member"]
-    changed, *change = told["friend_property_change"]
+    changed, *change = noted["friend_property_change"]
     assert change == ["name", "momo", "momomo"]
     assert [changed] == (await api.get("search_friend", account="momo_0717")).json
-    assert told["user_property_change"][1:] == ["signature", "我思故我在 & 😄", "新签名"]
+    assert noted["user_property_change"][1:] == ["signature", "我思故我在 & 😄", "新签名"]
     # Nothing of it is reported again.
     receiver.forget()
     ends(account, push=True)
@@ -158,12 +158,12 @@ async def test_without_uids_only_what_is_sure_is_reported(
     account.friend("momo").renames("momomo")
     account.friend("无名氏").renames("有名氏")
     await comes_back(api, account, receiver, push=True)
-    told = dict(changes(receiver))
+    changed = dict(changes(receiver))
     # There are two of the name 张伟, and 无名氏 has no account.
-    assert "lose_friend" not in told
-    assert told["new_friend"][0]["name"] == "新朋友"
-    assert told["friend_property_change"][1:] == ["name", "momo", "momomo"]
-    assert "有名氏" not in str(told)
+    assert "lose_friend" not in changed
+    assert changed["new_friend"][0]["name"] == "新朋友"
+    assert changed["friend_property_change"][1:] == ["name", "momo", "momomo"]
+    assert "有名氏" not in str(changed)
 
 
 async def test_another_account_is_not_compared(
@@ -323,8 +323,8 @@ async def uids(api: Gateway, account: Account) -> tuple[set[str], set[str]]:
         *(await api.get("get_group_info")).json,
     ]
     chats: list[Person | Group] = [account.filehelper, *account.friends, *account.groups]
-    told = {str(one["uid"]) for one in contacts if one["uid"] != ""}
-    return told, {one.lasting_name for one in chats}
+    found = {str(one["uid"]) for one in contacts if one["uid"] != ""}
+    return found, {one.lasting_name for one in chats}
 
 
 @pytest.mark.parametrize(
@@ -352,8 +352,8 @@ async def test_uids_are_there_although_the_phone_was_hard_to_show(
         rule = simulator.faults.add("webwxstatusnotify", fault, times=2)
         gateway = await world.run()
     assert rule.hits == 2
-    told, expected = await uids(gateway, account)
-    assert told == expected
+    found, expected = await uids(gateway, account)
+    assert found == expected
 
 
 async def test_uids_outlive_a_restart_after_which_wechat_does_not_send_them(
@@ -366,8 +366,8 @@ async def test_uids_outlive_a_restart_after_which_wechat_does_not_send_them(
     monkeypatch.setattr(type(account), "receive_chat_list", lambda *_: None)
     gateway = await world.start()
     await gateway.reaches("running")
-    told, expected = await uids(gateway, account)
-    assert told == expected
+    found, expected = await uids(gateway, account)
+    assert found == expected
 
 
 async def test_running_waits_for_a_pairing_that_is_late(
@@ -386,8 +386,8 @@ async def test_running_waits_for_a_pairing_that_is_late(
     assert (await gateway.client())["state"] == "updating"
     tell(*late[0])
     await gateway.reaches("running")
-    told, expected = await uids(gateway, account)
-    assert told == expected
+    found, expected = await uids(gateway, account)
+    assert found == expected
 
 
 async def test_running_does_not_wait_for_ever(
@@ -416,5 +416,5 @@ async def test_polls_that_break_off_while_waiting_for_the_pairing(
     assert rule.hits == 3
     tell(*late[0])
     await gateway.reaches("running")
-    told, expected = await uids(gateway, account)
-    assert told == expected
+    found, expected = await uids(gateway, account)
+    assert found == expected

@@ -233,15 +233,15 @@ async def test_friends_join_a_small_group(
     )
     assert reply.json == SUCCESS
     assert all(person.key in group.members for person in people)
-    told = await shown(api, id_of(account, group))
-    assert len(told["member"]) == len(group.members)
+    answer = await shown(api, id_of(account, group))
+    assert len(answer["member"]) == len(group.members)
     await receiver.get_event("new_group_member", 2)
     await in_sync(account, receiver)
     events = receiver.events()
     assert [name for name, _ in events] == ["new_group_member"] * 2
     assert {params[0]["id"] for _, params in events} == set(ids_of(account, *people).split(","))
     assert {params[0]["name"] for _, params in events} == {person.nickname for person in people}
-    assert all(params[1]["id"] == told["id"] for _, params in events)
+    assert all(params[1]["id"] == answer["id"] for _, params in events)
 
 
 async def test_twice_in_a_row(api: Gateway, account: Account, simulator: Simulator) -> None:
@@ -323,8 +323,8 @@ async def test_members_are_removed(
     )
     assert reply.json == SUCCESS
     assert not any(person.key in group.members for person in people)
-    told = await shown(api, id_of(account, group))
-    assert len(told["member"]) == len(group.members)
+    answer = await shown(api, id_of(account, group))
+    assert len(answer["member"]) == len(group.members)
     await receiver.get_event("lose_group_member", 2)
     await in_sync(account, receiver)
     assert [name for name, _ in receiver.events()] == ["lose_group_member"] * 2
@@ -385,8 +385,8 @@ async def test_a_group_gets_another_name(
         reply = await getattr(api, style)("set_group_displayname", id=id, new_displayname=name)
         assert reply.json == SUCCESS
         assert group.name == name
-        told = await shown(api, id)
-        assert (told["name"], told["displayname"]) == (name, name)
+        answer = await shown(api, id)
+        assert (answer["name"], answer["displayname"]) == (name, name)
     await in_sync(account, receiver)
     changes = [(params[1], params[2], params[3]) for _, params in receiver.events()]
     assert {name for name, _ in receiver.events()} == {"group_property_change"}
@@ -490,8 +490,8 @@ async def test_the_sync_shows_how_it_ended(
         reply = await api.get(route, **params)
         assert (reply.status, reply.code) == (200, 0), route
     await in_sync(account, receiver)
-    told = [name for name, _ in receiver.events() if name != "state_change"]
-    assert told == [
+    found = [name for name, _ in receiver.events() if name != "state_change"]
+    assert found == [
         "new_group",
         *["new_group_member"] * 2,
         "lose_group_member",

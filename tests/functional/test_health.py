@@ -40,9 +40,9 @@ async def test_readyz_follows_the_account(gateway: Gateway, account: Account) ->
     await gateway.reaches("scaning")
     reply = await probe(gateway, "/readyz")
     assert (reply.status, reply.code) == (503, -4)
-    told = reply.json["accounts"]["default"]
-    assert (told["state"], told["wanted"]) == ("scaning", True)
-    assert "QR code" in told["state_reason"]
+    answer = reply.json["accounts"]["default"]
+    assert (answer["state"], answer["wanted"]) == ("scaning", True)
+    assert "QR code" in answer["state_reason"]
     await account.phone.logs_in()
     await gateway.reaches("running")
     reply = await probe(gateway, "/readyz")

@@ -108,7 +108,7 @@ def test_a_bomb_is_not_unpacked(bench: Bench, bomb: bytes, target: str) -> None:
     assert time.process_time() - before < 1.5
 
 
-def test_a_medium_in_json_may_be_long(bench: Bench) -> None:
+def test_a_file_in_json_may_be_long(bench: Bench) -> None:
     """In each of the ways in which programs escape base64."""
     content = bytes(range(256)) * 2000
     encoded = base64.b64encode(content).decode()

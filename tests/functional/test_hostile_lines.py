@@ -76,10 +76,10 @@ async def test_nothing_in_the_log(
     account.end_session(1101)
     await account.phone.logs_in()
     await receiver.get(event="stop")
-    told = lines.getvalue().replace("\0", "")
-    assert "a line of mine" in told
-    assert "1203" in told
-    is_harmless(told)
+    printed = lines.getvalue().replace("\0", "")
+    assert "a line of mine" in printed
+    assert "1203" in printed
+    is_harmless(printed)
 
 
 def test_errors_and_tracebacks_are_indented(lines: StringIO) -> None:
@@ -90,12 +90,12 @@ def test_errors_and_tracebacks_are_indented(lines: StringIO) -> None:
         log.exception("it failed: %s", HOSTILE)
         log.warning("%(name)s and %(number)d", {"name": HOSTILE, "number": 7})
     log.info("%d %.1f %s %r", 1, 2.5, None, HOSTILE)
-    told = lines.getvalue()
-    is_harmless(told)
-    assert [line for line in told.splitlines() if not line.startswith("    ")] == [
-        line for line in told.splitlines() if line[2:3] == ":" and line[5:6] == ":"
+    printed = lines.getvalue()
+    is_harmless(printed)
+    assert [line for line in printed.splitlines() if not line.startswith("    ")] == [
+        line for line in printed.splitlines() if line[2:3] == ":" and line[5:6] == ":"
     ]
-    assert "Traceback" in told
+    assert "Traceback" in printed
 
 
 def test_a_picture_of_ours_stays_as_it_is(lines: StringIO) -> None:
@@ -110,7 +110,7 @@ async def test_nothing_on_stdout(
     gateway = await world.run(report={"post_stdout": True})
     capfdbinary.readouterr()
     account.friend("小灰").says(HOSTILE)
-    upload = await receiver.get(content=HOSTILE)
+    report = await receiver.get(content=HOSTILE)
     out = b""
     async with asyncio.timeout(PATIENCE_S):
         while b"a line of mine" not in out:
@@ -118,7 +118,7 @@ async def test_nothing_on_stdout(
             out += capfdbinary.readouterr().out
     is_harmless(out.decode())
     (line,) = [json.loads(one) for one in out.decode().splitlines() if "a line of mine" in one]
-    assert line == upload
+    assert line == report
 
 
 async def test_nothing_in_what_outbox_prints(

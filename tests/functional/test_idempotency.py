@@ -111,7 +111,7 @@ async def test_async_and_to_all(api: Gateway, account: Account) -> None:
     assert len(account.sent) == len(account.friends) + 1
 
 
-async def test_text_and_medium_together(api: Gateway, account: Account) -> None:
+async def test_text_and_media_together(api: Gateway, account: Account) -> None:
     replies = []
     for _ in range(2):
         data = aiohttp.FormData(TO | {"content": "look"})

@@ -173,7 +173,7 @@ async def test_secrets_of_a_bot_are_nowhere(
     ]
     async with running.http.get(f"{gateway.url}/metrics") as metrics:
         shown = [await metrics.read(), caplog.text.encode(), *(one.body for one in answers)]
-    shown += [upload.body for upload in receiver.uploads]
+    shown += [report.body for report in receiver.reports]
     await receiver.gets(2, format="media", post_type="receive_message")
     for mark in marks:
         for where in shown:

@@ -118,16 +118,16 @@ class Scene:
 
     def is_whole(self) -> None:
         """Nothing is missing, nothing came twice, nothing was sent twice."""
-        texts = [upload["content"] for upload in self.receiver.got(post_type="receive_message")]
+        texts = [report["content"] for report in self.receiver.got(post_type="receive_message")]
         assert [text for text in texts if text.startswith("in ")] == self.written
         heard = [text for text in self.owner.texts if text.startswith("out ")]
-        told = {
-            upload["content"]: upload["code"]
-            for upload in self.receiver.got(post_type="send_message", format="text")
+        reports = {
+            report["content"]: report["code"]
+            for report in self.receiver.got(post_type="send_message", format="text")
         }
         assert len(heard) == len(set(heard)), "a send was repeated"
-        certain = {text for text in self.sent if told[text] != Code.UNREACHABLE}
-        assert certain & set(heard) == {text for text in certain if told[text] == 0}
+        certain = {text for text in self.sent if reports[text] != Code.UNREACHABLE}
+        assert certain & set(heard) == {text for text in certain if reports[text] == 0}
 
 
 @pytest.fixture

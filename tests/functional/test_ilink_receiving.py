@@ -18,7 +18,7 @@ from openwx.simulator import (
 )
 from openwx.simulator.media import JPEG, MP4, PNG
 
-from .world import Behaviour, Command, Gateway, Json, Receiver, Upload, World
+from .world import Behaviour, Command, Gateway, Json, PostedReport, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
 VOICE = b"\x02#!SILK_V3" + bytes(range(60))
@@ -328,8 +328,8 @@ async def test_another_person_has_a_chat_and_a_budget_of_their_own(
 def bot(picture: Path) -> Behaviour:
     """Make a backend: it echoes, sends a picture on request, and says what kind of file came."""
 
-    async def answer(upload: Upload) -> web.StreamResponse:
-        report = upload.json
+    async def answer(posted: PostedReport) -> web.StreamResponse:
+        report = posted.json
         if report["post_type"] != "receive_message":
             return web.json_response({})
         match report["format"], report["content"]:
@@ -369,5 +369,5 @@ async def test_the_same_bot_on_both_transports(
     assert await person.hears_text() == "you sent: image"
     person.sends_file("a.txt", b"words")
     assert await person.hears_text() == "you sent: file"
-    (told,) = (await api.get("check_client")).json["client"]
-    assert told["transport"] == transport
+    (answer,) = (await api.get("check_client")).json["client"]
+    assert answer["transport"] == transport

@@ -99,7 +99,7 @@ async def test_rows_and_bytes_stay_within_the_policy(
     assert max(largest_log, file.log_bytes) < 24 * MIB
     assert await gauge(gateway, "openwx_journal_bytes") == file.bytes + file.log_bytes
     # What is kept is enough to know the last ones again.
-    assert len({upload.webhook_id for upload in receiver.uploads}) == n
+    assert len({report.webhook_id for report in receiver.reports}) == n
 
 
 async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
@@ -132,9 +132,9 @@ async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
     for number in range(150):
         await receiver.get(content=f"pending {number}")
     pending = [
-        upload.json["content"]
-        for upload in receiver.answered
-        if "pending" in upload.json["content"]
+        report.json["content"]
+        for report in receiver.answered
+        if "pending" in report.json["content"]
     ]
     assert pending == [f"pending {number}" for number in range(150)]
     await file.until(lambda: file.pending == 0 and file.of(DeliveryStatus.DELIVERED) <= 102)

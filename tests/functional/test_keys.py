@@ -146,9 +146,9 @@ async def test_every_route_with_every_scope_over_a_socket(gateway: Gateway) -> N
                 if name in STREAMS:
                     continue
                 said = await ws.call(name, client="no/body", token=OF_ALL)
-                told = Reply(said["http_status"], msgspec.json.encode(said["answer"]), {})
+                answer = Reply(said["http_status"], msgspec.json.encode(said["answer"]), {})
                 is_let_in = has >= wanted(name)
-                good = told.code == -2 if is_let_in else is_refused_for(row.scope, told)
+                good = answer.code == -2 if is_let_in else is_refused_for(row.scope, answer)
                 if not good:
                     wrong.append((word, name, said))
     assert wrong == []

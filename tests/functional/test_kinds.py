@@ -96,13 +96,13 @@ VERBS = {
 }
 
 
-@rows(("send", "told"), [kind[1:] for kind in KINDS])
+@rows(("send", "stated"), [kind[1:] for kind in KINDS])
 async def test_kinds(
     api: Gateway,
     account: Account,
     receiver: Receiver,
     send: Callable[[Speak], Any],
-    told: Json,
+    stated: Json,
 ) -> None:
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     member = group.others[0]
@@ -117,26 +117,26 @@ async def test_kinds(
         return lambda *args: getattr(account.phone, VERBS[verb])(friend, *args)
 
     message = send(by_friend)
-    upload = await receiver.get(type="friend_message", **{"class": "recv"})
-    assert {name: upload.get(name) for name in told} == told
-    assert (upload["id"], upload["sender"]) == (message.msg_id, "小灰")
+    report = await receiver.get(type="friend_message", **{"class": "recv"})
+    assert {name: report.get(name) for name in stated} == stated
+    assert (report["id"], report["sender"]) == (message.msg_id, "小灰")
     send(by_member)
-    upload = await receiver.get(type="group_message")
-    assert {name: upload.get(name) for name in told} == told
-    assert (upload["sender_name"], upload["group"]) == (member.nickname, "PERL学习交流")
+    report = await receiver.get(type="group_message")
+    assert {name: report.get(name) for name in stated} == stated
+    assert (report["sender_name"], report["group"]) == (member.nickname, "PERL学习交流")
     message = send(by_phone)
-    upload = await receiver.get(post_type="send_message")
-    assert {name: upload.get(name) for name in told} == told
-    assert upload["id"].startswith(f"{message.msg_id}:")
-    assert (upload["source"], upload["receiver"]) == ("outer", "小灰")
+    report = await receiver.get(post_type="send_message")
+    assert {name: report.get(name) for name in stated} == stated
+    assert report["id"].startswith(f"{message.msg_id}:")
+    assert (report["source"], report["receiver"]) == ("outer", "小灰")
 
 
 async def test_a_card(api: Gateway, account: Account, receiver: Receiver) -> None:
     shown = account.friend("Tom & Jerry <猫和老鼠>")
     account.friend("小灰").sends_card(shown)
-    upload = await receiver.get(format="card")
+    report = await receiver.get(format="card")
     (known,) = (await api.get("search_friend", account="tomjerry")).json
-    card = {name: value for name, value in upload.items() if name.startswith("card_")}
+    card = {name: value for name, value in report.items() if name.startswith("card_")}
     assert card.pop("card_avatar").startswith("http://wx.qlogo.cn/")
     assert card == {
         "card_id": known["id"],
@@ -146,30 +146,30 @@ async def test_a_card(api: Gateway, account: Account, receiver: Receiver) -> Non
         "card_city": "",
         "card_sex": "male",
     }
-    assert upload["content"] == "[名片]昵称：Tom & Jerry <猫和老鼠>"
+    assert report["content"] == "[名片]昵称：Tom & Jerry <猫和老鼠>"
 
 
 async def test_recalls(api: Gateway, account: Account, receiver: Receiver) -> None:
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     said = friend.says("oops")
-    told = await receiver.get(content="oops")
+    posted = await receiver.get(content="oops")
     friend.recalls(said)
-    upload = await receiver.get(format="revoke")
-    assert upload["revoke_id"] == told["id"]
-    assert upload["content"] == '[撤回消息]("小灰" 撤回了一条消息)'
-    assert upload["sender"] == "小灰"
+    report = await receiver.get(format="revoke")
+    assert report["revoke_id"] == posted["id"]
+    assert report["content"] == '[撤回消息]("小灰" 撤回了一条消息)'
+    assert report["sender"] == "小灰"
     receiver.forget()
     said = group.member_says(group.others[0], "oops")
-    told = await receiver.get(content="oops")
+    posted = await receiver.get(content="oops")
     group.member_recalls(said)
-    upload = await receiver.get(format="revoke")
-    assert (upload["revoke_id"], upload["group"]) == (told["id"], "PERL学习交流")
+    report = await receiver.get(format="revoke")
+    assert (report["revoke_id"], report["group"]) == (posted["id"], "PERL学习交流")
     receiver.forget()
     said = account.phone.says(friend, "oops")
-    told = await receiver.get(content="oops")
+    posted = await receiver.get(content="oops")
     account.phone.recalls(said)
-    upload = await receiver.get(format="revoke")
-    assert (upload["revoke_id"], upload["post_type"]) == (told["id"], "send_message")
+    report = await receiver.get(format="revoke")
+    assert (report["revoke_id"], report["post_type"]) == (posted["id"], "send_message")
 
 
 async def test_a_friend_request(api: Gateway, account: Account, receiver: Receiver) -> None:
@@ -202,7 +202,7 @@ async def test_a_call_is_not_reported(api: Gateway, account: Account, receiver: 
 
 
 @rows(
-    ("msg_type", "fields", "told"),
+    ("msg_type", "fields", "stated"),
     [
         (49, {"AppMsgType": 5, "FileName": "标题"}, {"format": "app", "app_title": "标题"}),
         (49, {"AppMsgType": 2000}, {"format": "payment"}),
@@ -230,13 +230,13 @@ async def test_broken_contents_lose_nothing(
     receiver: Receiver,
     msg_type: int,
     fields: Json,
-    told: Json,
+    stated: Json,
     content: str,
 ) -> None:
     message = account.friend("小灰").sends(msg_type, content, **fields)
-    upload = await receiver.get(id=message.msg_id)
-    assert {name: upload.get(name) for name in told} == told
-    assert upload["sender"] == "小灰"
+    report = await receiver.get(id=message.msg_id)
+    assert {name: report.get(name) for name in stated} == stated
+    assert report["sender"] == "小灰"
 
 
 async def test_a_reply_to_an_image(api: Gateway, account: Account, receiver: Receiver) -> None:

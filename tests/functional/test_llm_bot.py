@@ -29,7 +29,7 @@ Behaviour = Callable[[Json], Awaitable[web.Response]]
 
 def completion(content: str | None, **message: Any) -> web.Response:
     """Answer as OpenAI does."""
-    told = chat.ChatCompletion.model_validate(
+    found = chat.ChatCompletion.model_validate(
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",
@@ -46,7 +46,7 @@ def completion(content: str | None, **message: Any) -> web.Response:
             "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
         }
     )
-    return web.json_response(text=told.model_dump_json())
+    return web.json_response(text=found.model_dump_json())
 
 
 class Endpoint:

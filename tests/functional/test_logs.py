@@ -71,21 +71,21 @@ def log() -> Iterator[Log]:
 # -- what a line is about --------------------------------------------------------------------------------
 
 
-async def test_lines_of_an_account_and_of_its_uploads(
+async def test_lines_of_an_account_and_of_its_reports(
     log: Log, api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     assert log.about("updating → running") == {"account": "default", "event": "state_change"}
     receiver.fails(1, status=503, content="hi")
     account.friend("小灰").says("hi")
     await receiver.gets(2, content="hi")
-    (upload, _) = (one for one in receiver.uploads if one.fits(content="hi"))
-    wanted = {"account": "default", "webhook_id": upload.webhook_id, "event": "receive_message"}
+    (report, _) = (one for one in receiver.reports if one.fits(content="hi"))
+    wanted = {"account": "default", "webhook_id": report.webhook_id, "event": "receive_message"}
     assert log.about("no answer, tried again") == wanted | {"target": "post_api"}
     simulator.faults.add("webwxgetmsgimg", Fault.EMPTY)
     account.friend("小灰").sends_image(PNG)
     await receiver.get(format="media")
-    (medium,) = (one for one in receiver.uploads if one.fits(format="media"))
-    wanted |= {"webhook_id": medium.webhook_id, "dropped": "medium"}
+    (file,) = (one for one in receiver.reports if one.fits(format="media"))
+    wanted |= {"webhook_id": file.webhook_id, "dropped": "medium"}
     assert log.about("0 bytes") == wanted
 
 
@@ -94,8 +94,8 @@ async def test_lines_of_calls_and_of_sends(
 ) -> None:
     simulator.faults.add("webwxsendmsg", Fault.DROP, times=1)
     assert (await api.get("send_friend_message", id="filehelper", content="x")).code == 0
-    upload = (await receiver.gets(post_type="send_message"))[0]
-    wanted = {"account": "default", "webhook_id": f"msg_{upload['uid']}"}
+    report = (await receiver.gets(post_type="send_message"))[0]
+    wanted = {"account": "default", "webhook_id": f"msg_{report['uid']}"}
     assert log.about("a send failed") == wanted
     await api.get("outbox_retry", id="all")
     assert log.about("deliveries are sent again") == {
@@ -202,8 +202,8 @@ def test_what_would_open_an_account_is_masked(text: str, shown: str) -> None:
     for formatter in (logs.JsonFormatter(), logs.ConsoleFormatter("%(message)s")):
         record = logging.LogRecord("openwx", logging.INFO, "", 0, "%s", (text,), None)
         formatted = formatter.format(record)
-        told = json.loads(formatted)["message"] if formatted.startswith('{"time') else formatted
-        assert told == shown
+        answer = json.loads(formatted)["message"] if formatted.startswith('{"time') else formatted
+        assert answer == shown
 
 
 async def test_a_whole_life_in_a_process_of_its_own(

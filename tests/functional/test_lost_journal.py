@@ -104,8 +104,8 @@ async def test_what_is_not_in_its_place_is_noticed(
     later = await api.get("send_friend_message", content="later", **GREY, **{"async": "1"})
     plain = await sends(api, "plain")
     assert {(one.status, one.code) for one in (later, plain)} == {(503, -5)}
-    told = await until_ready(api, world, wanted=False)
-    assert missing in told.json["journal"]
+    answer = await until_ready(api, world, wanted=False)
+    assert missing in answer.json["journal"]
     assert f"{missing} was deleted" in caplog.text
     await account.hands_out(grey.says("kept by WeChat"))
     assert (await sends(api, "plain")).status == 503
@@ -122,8 +122,8 @@ async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
     api = await world.run(pace={"finish_s": 0.1})
     for path in world.data_dir.glob("journal*"):
         path.unlink()
-    told = await until_ready(api, world, wanted=False)
-    assert "deleted, moved or replaced" in told.json["status"]
+    answer = await until_ready(api, world, wanted=False)
+    assert "deleted, moved or replaced" in answer.json["status"]
 
 
 @pytest.fixture
@@ -218,8 +218,8 @@ async def test_a_lock_of_another_program_is_no_hang(
     with closing(sqlite3.connect(file, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         await account.hands_out(grey.says("kept by WeChat"))
-        told = await until_ready(api, world, wanted=False)
-        assert "locked" in told.json["journal"]
+        answer = await until_ready(api, world, wanted=False)
+        assert "locked" in answer.json["journal"]
         for key in ("", "k"):
             reply = await asyncio.wait_for(sends(api, "locked out", key), PATIENCE_S)
             assert (reply.status, reply.code) == (503, -5)
@@ -256,8 +256,8 @@ async def test_all_failures_are_reported_alike(
     grey = account.friend("小灰")
     await does(api, breaks)
     await account.hands_out(grey.says("kept by WeChat " + "x" * 20_000))
-    told = await until_ready(api, world, wanted=False)
-    assert words in told.json["journal"]
+    answer = await until_ready(api, world, wanted=False)
+    assert words in answer.json["journal"]
     assert [(await sends(api, "x", key)).status for key in ("", "k")] == [503, 503]
     assert grey.texts == []
     await does(api, mends)
@@ -293,8 +293,8 @@ async def test_a_disk_that_hangs_is_as_good_as_none(
     assert "has not answered" in refused.words
     answers.set()
     await held
-    told = await receiver.get(post_type="send_message", content="under way")
-    assert told["code"] == 0
+    report = await receiver.get(post_type="send_message", content="under way")
+    assert report["code"] == 0
     await until_ready(api, world, wanted=True)
     assert (await sends(api, "after")).code == 0
     assert grey.texts == ["under way", "after"]

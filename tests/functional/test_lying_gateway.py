@@ -89,8 +89,8 @@ def is_a_failure(ended: Ended, command: tuple[str, ...]) -> None:
     """Check that it ended as a command ends that failed: with a code and words of its own."""
     assert ended.code in (1, 3, 4, 5, 6), (command, ended)
     if "--json" in command and ended.out:
-        told = json.loads(ended.out)
-        assert told["outcome"] in ("failed", "nobody", "ambiguous", "unknown", "not_running")
+        answer = json.loads(ended.out)
+        assert answer["outcome"] in ("failed", "nobody", "ambiguous", "unknown", "not_running")
         assert set(ended.out.strip()) & {"\x1b", "\u202e", "\n"} == set()
     else:
         assert ended.out == "", (command, ended)

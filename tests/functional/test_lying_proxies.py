@@ -108,8 +108,8 @@ async def test_a_proxy_that_lies(
                 await gateway.get("check_event", timeout="0.05")
         assert liar.asked
         assert f"the proxy {liar.url}" in client["state_reason"]
-        told = caplog.text + str(client)
-        assert not [one for one in SECRETS if one in told]
+        logged = caplog.text + str(client)
+        assert not [one for one in SECRETS if one in logged]
         assert "\x1b" not in client["state_reason"]
         assert "log in" not in client["state_reason"]
 

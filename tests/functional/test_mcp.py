@@ -347,9 +347,9 @@ async def test_a_message_that_is_kept_is_no_failure(
         first = asyncio.create_task(writer.call("send_message", **call))
         await fault.strikes()
         await api.get("stop_client", client="default")
-        for told in (await first, await writer.call("send_message", **call)):
-            assert told["outcome"] in ("unknown", "not_sent")
-            assert "new idempotency_key" not in told["how_to_repeat"]
+        for answer in (await first, await writer.call("send_message", **call)):
+            assert answer["outcome"] in ("unknown", "not_sent")
+            assert "new idempotency_key" not in answer["how_to_repeat"]
         fault.release()
 
 

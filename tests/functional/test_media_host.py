@@ -72,8 +72,8 @@ async def host(simulator: Simulator) -> AsyncIterator[Host]:
 
 
 def part(begin: int, body: bytes, total: int) -> web.Response:
-    told = f"bytes {begin}-{begin + len(body) - 1}/{total}"
-    return web.Response(status=206, body=body, headers={"Content-Range": told})
+    stated = f"bytes {begin}-{begin + len(body) - 1}/{total}"
+    return web.Response(status=206, body=body, headers={"Content-Range": stated})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def part(begin: int, body: bytes, total: int) -> web.Response:
     [lambda begin: part(begin, b"x", 10**9), lambda begin: part(begin, b"xx", begin + 1000)],
     ids=["a byte at a time", "a size that grows"],
 )
-async def test_a_medium_that_comes_in_crumbs_is_given_up(
+async def test_a_file_that_comes_in_crumbs_is_given_up(
     world: World, account: Account, receiver: Receiver, host: Host, answers: Answers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -91,8 +91,8 @@ async def test_a_medium_that_comes_in_crumbs_is_given_up(
     friend = account.friend("小灰")
     friend.sends_file("crumbs.bin", b"x" * 5000)
     friend.says("next")
-    told = await receiver.get(format="media")
-    assert told["media_error"].endswith("it came in more than 20 pieces")
+    report = await receiver.get(format="media")
+    assert report["media_error"].endswith("it came in more than 20 pieces")
     await receiver.get(content="next")
     assert host.asked == 3 * 20
 
@@ -104,14 +104,12 @@ async def test_pieces_of_a_usual_size_are_put_together(
     host.answers = lambda begin: part(begin, body[begin : begin + 1000], len(body))
     await world.run(base_url=str(host.server.make_url("")))
     account.friend("小灰").sends_file("whole.bin", body)
-    told = await receiver.get(format="media")
-    assert (told["media_size"], host.asked) == (str(len(body)), 26)
+    report = await receiver.get(format="media")
+    assert (report["media_size"], host.asked) == (str(len(body)), 26)
 
 
 @pytest.mark.parametrize(
     ("sizes", "seconds"), [((), 1800), ((79,), 120), ((16 * 2**20,), 1144), ((10**9, 1), 1800)]
 )
-def test_a_small_medium_has_less_time_than_a_large_one(
-    sizes: tuple[int, ...], seconds: int
-) -> None:
+def test_a_small_file_has_less_time_than_a_large_one(sizes: tuple[int, ...], seconds: int) -> None:
     assert round(download.longest_s(MediaRef(kind="file", msg_id="1", sizes=sizes))) == seconds

@@ -40,12 +40,12 @@ async def test_every_kind(
     ext: str,
 ) -> None:
     message = send(account.friend("小灰"), data)
-    upload = await receiver.get(post_type="receive_message")
-    path = Path(upload["media_path"])
+    report = await receiver.get(post_type="receive_message")
+    path = Path(report["media_path"])
     assert path.read_bytes() == data
     assert path.parent == api.settings.media_dir
-    told = {key: value for key, value in upload.items() if key.startswith("media_")}
-    assert told == {
+    found = {key: value for key, value in report.items() if key.startswith("media_")}
+    assert found == {
         "media_id": f"{message.msg_id}:{code}",
         "media_type": kind,
         "media_code": str(code),
@@ -57,8 +57,8 @@ async def test_every_kind(
         "media_ext": ext,
         "media_data": base64.encodebytes(data).decode(),
     }
-    assert (upload["format"], upload["content"]) == ("media", f"[media]({path})")
-    assert (upload["sender"], upload["id"]) == ("小灰", message.msg_id)
+    assert (report["format"], report["content"]) == ("media", f"[media]({path})")
+    assert (report["sender"], report["id"]) == ("小灰", message.msg_id)
 
 
 async def test_in_a_group_and_from_the_own_phone(
@@ -66,13 +66,13 @@ async def test_in_a_group_and_from_the_own_phone(
 ) -> None:
     group = account.group("PERL学习交流")
     group.member_sends_image(group.others[0], PNG)
-    upload = await receiver.get(type="group_message", format="media")
-    assert Path(upload["media_path"]).read_bytes() == PNG
-    assert upload["group"] == "PERL学习交流"
+    report = await receiver.get(type="group_message", format="media")
+    assert Path(report["media_path"]).read_bytes() == PNG
+    assert report["group"] == "PERL学习交流"
     account.phone.sends_image(account.friend("小灰"), JPEG)
-    upload = await receiver.get(post_type="send_message", format="media")
-    assert Path(upload["media_path"]).read_bytes() == JPEG
-    assert (upload["source"], upload["receiver"]) == ("outer", "小灰")
+    report = await receiver.get(post_type="send_message", format="media")
+    assert Path(report["media_path"]).read_bytes() == JPEG
+    assert (report["source"], report["receiver"]) == ("outer", "小灰")
 
 
 async def test_others_do_not_wait_for_it_and_its_own_chat_does(
@@ -90,7 +90,7 @@ async def test_others_do_not_wait_for_it_and_its_own_chat_does(
     assert not receiver.got(sender="小灰")
     slow.release()
     await receiver.get(content="after the picture")
-    assert [upload["format"] for upload in receiver.got(sender="小灰")] == ["media", "text"]
+    assert [report["format"] for report in receiver.got(sender="小灰")] == ["media", "text"]
 
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.SERVER_ERROR, Fault.LOSE_ANSWER, Fault.EMPTY])
@@ -99,9 +99,9 @@ async def test_a_fault_is_got_over(
 ) -> None:
     simulator.faults.add("webwxgetvideo", fault, times=2)
     account.friend("小灰").sends_video(MP4)
-    upload = await receiver.get(format="media")
-    assert Path(upload["media_path"]).read_bytes() == MP4
-    assert "media_error" not in upload
+    report = await receiver.get(format="media")
+    assert Path(report["media_path"]).read_bytes() == MP4
+    assert "media_error" not in report
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ async def test_what_cannot_be_fetched_is_reported(
     simulator.faults.add("webwxgetmsgimg", fault)
     message = account.friend("小灰").sends_image(PNG)
     account.friend("小灰").says("after")
-    upload = await receiver.get(format="media")
-    assert words in upload["media_error"]
-    assert (upload["content"], upload["media_id"]) == ("[media]()", f"{message.msg_id}:3")
-    assert not {"media_path", "media_data", "media_size"} & upload.keys()
+    report = await receiver.get(format="media")
+    assert words in report["media_error"]
+    assert (report["content"], report["media_id"]) == ("[media]()", f"{message.msg_id}:3")
+    assert not {"media_path", "media_data", "media_size"} & report.keys()
     await receiver.get(content="after")
     assert not list(api.settings.media_dir.iterdir())
 
@@ -130,8 +130,8 @@ async def test_a_shop_sticker_has_no_image(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     account.friend("小灰").sends_shop_sticker()
-    upload = await receiver.get(format="media")
-    assert "shop" in upload["media_error"]
+    report = await receiver.get(format="media")
+    assert "shop" in report["media_error"]
     assert not simulator.calls_of("webwxgetmsgimg")
 
 
@@ -140,15 +140,15 @@ async def test_limits_and_downloads_that_are_off(
 ) -> None:
     gateway = await world.run(media={"max_size": 1000})
     account.friend("小灰").sends_file("big.bin", bytes_of(1001))
-    upload = await receiver.get(format="media")
-    assert "media.max_size" in upload["media_error"]
-    assert upload["media_name"] == "big.bin"
+    report = await receiver.get(format="media")
+    assert "media.max_size" in report["media_error"]
+    assert report["media_name"] == "big.bin"
     await gateway.stop()
     receiver.forget()
     await (await world.start(media={"download": False})).reaches("running")
     account.friend("小灰").sends_image(PNG)
-    upload = await receiver.get(format="media")
-    assert "media.download" in upload["media_error"]
+    report = await receiver.get(format="media")
+    assert "media.download" in report["media_error"]
 
 
 @rows(
@@ -159,12 +159,12 @@ async def test_a_name_cannot_leave_the_folder(
 ) -> None:
     before = set(tmp_path.rglob("*evil*"))
     account.friend("小灰").sends_file(name, b"bad")
-    upload = await receiver.get(format="media")
-    path = Path(upload["media_path"])
+    report = await receiver.get(format="media")
+    path = Path(report["media_path"])
     assert path.parent == api.settings.media_dir
     assert path.read_bytes() == b"bad"
-    assert upload["media_name"] == Path(upload["media_name"]).name
-    assert "\\" not in upload["media_name"]
+    assert report["media_name"] == Path(report["media_name"]).name
+    assert "\\" not in report["media_name"]
     assert set(tmp_path.rglob("*evil*")) - before <= {path}
 
 
@@ -179,9 +179,9 @@ async def test_two_files_of_one_name(api: Gateway, account: Account, receiver: R
 async def test_without_media_data(world: World, account: Account, receiver: Receiver) -> None:
     await world.run(report={"post_media_data": False})
     account.friend("小灰").sends_image(PNG)
-    upload = await receiver.get(format="media")
-    assert "media_data" not in upload
-    assert Path(upload["media_path"]).read_bytes() == PNG
+    report = await receiver.get(format="media")
+    assert "media_data" not in report
+    assert Path(report["media_path"]).read_bytes() == PNG
 
 
 async def test_a_big_file_is_reported_in_full(
@@ -189,19 +189,19 @@ async def test_a_big_file_is_reported_in_full(
 ) -> None:
     data = bytes_of(5_000_001, 5)
     account.friend("小灰").sends_file("big.bin", data)
-    upload = await receiver.get(format="media")
-    assert base64.b64decode(upload["media_data"]) == data
-    assert {len(line) for line in upload["media_data"].splitlines()[:-1]} == {76}
+    report = await receiver.get(format="media")
+    assert base64.b64decode(report["media_data"]) == data
+    assert {len(line) for line in report["media_data"].splitlines()[:-1]} == {76}
 
 
 async def test_media_of_a_size_that_nobody_holds(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     await world.run(media={"max_size": "100 MiB"}, report={"post_media_data": False})
-    medium = Medium.generated(60 * 2**20, 9)
-    account.friend("小灰").sends_file("huge.bin", medium)
-    upload = await receiver.get(format="media")
-    assert int(upload["media_size"]) == 60 * 2**20
+    file = Medium.generated(60 * 2**20, 9)
+    account.friend("小灰").sends_file("huge.bin", file)
+    report = await receiver.get(format="media")
+    assert int(report["media_size"]) == 60 * 2**20
 
 
 async def test_a_restart_in_the_middle_of_a_download(
@@ -217,11 +217,11 @@ async def test_a_restart_in_the_middle_of_a_download(
     account.friend("小灰").says("later")
     await world.start()
     await receiver.get(content="later")
-    told = receiver.got(sender="小灰")
-    assert [upload["content"] for upload in told[1:]] == ["after", "later"]
-    assert told[0]["media_id"] == f"{message.msg_id}:3"
-    assert base64.b64decode(told[0]["media_data"]) == PNG
-    assert list(Path(told[0]["media_path"]).parent.iterdir()) == [Path(told[0]["media_path"])]
+    reports = receiver.got(sender="小灰")
+    assert [report["content"] for report in reports[1:]] == ["after", "later"]
+    assert reports[0]["media_id"] == f"{message.msg_id}:3"
+    assert base64.b64decode(reports[0]["media_data"]) == PNG
+    assert list(Path(reports[0]["media_path"]).parent.iterdir()) == [Path(reports[0]["media_path"])]
 
 
 @pytest.mark.parametrize("who", ["a friend", "a member", "the own phone"])
@@ -243,16 +243,16 @@ async def test_a_log_out_in_the_middle_of_a_download(
     slow.release()
     await account.phone.sees_push_login()
     account.phone.confirm()
-    upload = await receiver.get(format="media")
-    assert base64.b64decode(upload["media_data"]) == PNG
+    report = await receiver.get(format="media")
+    assert base64.b64decode(report["media_data"]) == PNG
 
 
 async def test_check_event_has_the_contents_too(api: Gateway, account: Account) -> None:
     account.friend("小灰").sends_image(PNG)
-    told: list[Json] = []
-    while not any(upload.get("format") == "media" for upload in told):
-        told += (await api.get("check_event", timeout="10")).json
-    assert base64.b64decode(told[-1]["media_data"]) == PNG
+    found: list[Json] = []
+    while not any(report.get("format") == "media" for report in found):
+        found += (await api.get("check_event", timeout="10")).json
+    assert base64.b64decode(found[-1]["media_data"]) == PNG
 
 
 async def test_post_stdout_has_the_contents_too(
@@ -269,8 +269,8 @@ async def test_post_stdout_has_the_contents_too(
     await account.comes_online(30)
     account.friend("小灰").sends_image(PNG)
     assert command.process.stdout is not None
-    upload = msgspec.json.decode(await command.process.stdout.readline())
-    assert base64.b64decode(upload["media_data"]) == PNG
+    report = msgspec.json.decode(await command.process.stdout.readline())
+    assert base64.b64decode(report["media_data"]) == PNG
 
 
 async def test_a_filter_on_media(world: World, account: Account, receiver: Receiver) -> None:
@@ -279,8 +279,8 @@ async def test_a_filter_on_media(world: World, account: Account, receiver: Recei
     friend.says("no medium")
     friend.sends_image(JPEG)
     friend.sends_image(PNG)
-    upload = await receiver.get(post_type="receive_message")
-    assert upload["media_ext"] == "png"
+    report = await receiver.get(post_type="receive_message")
+    assert report["media_ext"] == "png"
     assert len(receiver.got(post_type="receive_message")) == 1
 
 

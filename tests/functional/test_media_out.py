@@ -122,9 +122,9 @@ async def test_every_kind_from_a_local_file(
         "id": reply.json["id"],
         "media_id": f"{heard.medium.media_id}:{code}",
     }
-    upload = await receiver.get(post_type="send_message")
-    told = {key: value for key, value in upload.items() if key.startswith("media_")}
-    assert told == {
+    report = await receiver.get(post_type="send_message")
+    found = {key: value for key, value in report.items() if key.startswith("media_")}
+    assert found == {
         "media_id": media_id,
         "media_type": kind,
         "media_code": str(code),
@@ -136,9 +136,9 @@ async def test_every_kind_from_a_local_file(
         "media_ext": path.suffix[1:],
         "media_data": base64.encodebytes(data).decode(),
     }
-    assert (upload["format"], upload["content"]) == ("media", f"[media]({path})")
-    assert (upload["code"], upload["source"], upload["id"]) == (0, "local", reply.json["id"])
-    assert upload["id"].startswith(f"{msg_id}:")
+    assert (report["format"], report["content"]) == ("media", f"[media]({path})")
+    assert (report["code"], report["source"], report["id"]) == (0, "local", reply.json["id"])
+    assert report["id"].startswith(f"{msg_id}:")
 
 
 async def test_from_base64_from_a_part_and_from_a_url(
@@ -162,8 +162,8 @@ async def test_from_base64_from_a_part_and_from_a_url(
     assert [one.medium and one.medium.kind for one in heard] == ["pic"] * 4
     names = [one.medium.name for one in heard if one.medium]
     assert names[1:] == ["x.png", "evil 图.png", "logo.png"]
-    for upload in await receiver.gets(4, post_type="send_message"):
-        path = Path(upload["media_path"])
+    for report in await receiver.gets(4, post_type="send_message"):
+        path = Path(report["media_path"])
         assert path.parent == api.settings.media_dir
         assert path.read_bytes() == PNG
         assert path.stat().st_mode & 0o777 == 0o600
@@ -179,7 +179,7 @@ async def test_what_follows_a_redirect(api: Gateway, account: Account, site: Sit
     assert heard.medium.data == PNG
 
 
-async def test_text_and_medium_together(
+async def test_text_and_media_together(
     api: Gateway, account: Account, receiver: Receiver, folder: Path
 ) -> None:
     group = account.group("PERL学习交流")
@@ -227,8 +227,8 @@ async def test_upload_media_and_send_it_to_several(
     assert first.medium.data == HELLO
     assert f"<totallen>{len(HELLO)}</totallen>" in str(first.msg["Content"])
     assert len(simulator.calls_of("webwxuploadmedia")) == 1
-    uploads = await receiver.gets(2, post_type="send_message")
-    assert [one["media_name"] for one in uploads] == ["大.txt"] * 2
+    reports = await receiver.gets(2, post_type="send_message")
+    assert [one["media_name"] for one in reports] == ["大.txt"] * 2
 
 
 async def test_a_media_id_outlives_a_restart(
@@ -250,7 +250,7 @@ async def test_a_media_id_outlives_a_restart(
     assert len(simulator.calls_of("webwxuploadmedia")) == 1
 
 
-async def test_a_medium_that_wechat_has_forgotten_is_uploaded_again(
+async def test_a_file_that_wechat_has_forgotten_is_uploaded_again(
     api: Gateway, account: Account, receiver: Receiver, folder: Path
 ) -> None:
     path = written(folder, "a.png", PNG)
@@ -331,8 +331,8 @@ async def test_an_upload_without_a_media_id_is_no_success(
     reply = await api.get("send_friend_message", id="filehelper", media_path=str(path))
     assert (reply.status, reply.code) == (200, -5)
     assert not account.sent
-    upload = await receiver.get(post_type="send_message")
-    assert (upload["code"], upload["msg"], upload["media_path"]) == (-5, "发送失败", str(path))
+    report = await receiver.get(post_type="send_message")
+    assert (report["code"], report["msg"], report["media_path"]) == (-5, "发送失败", str(path))
     reply = await api.get("upload_media", media_path=str(path))
     assert (reply.status, reply.code) == (200, -1)
 
@@ -419,9 +419,9 @@ async def test_a_reply_with_media_that_cannot_be_had(
 ) -> None:
     receiver.behaves(says({"media": f"{site.url}/none.png"}), times=1)
     account.friend("小灰").says("hi")
-    upload = await receiver.get(post_type="send_message")
-    assert (upload["code"], upload["format"]) == (-3, "media")
-    assert "404" in upload["info"]
+    report = await receiver.get(post_type="send_message")
+    assert (report["code"], report["format"]) == (-3, "media")
+    assert "404" in report["info"]
     receiver.behaves(replies("still there"), times=1, content="again")
     account.friend("小灰").says("again")
     assert await account.friend("小灰").hears_text() == "still there"

@@ -10,13 +10,13 @@ from .world import Gateway, Receiver, World, replies
 
 async def test_from_a_friend(api: Gateway, account: Account, receiver: Receiver) -> None:
     said = account.friend("小灰").says("测试一下")
-    upload = await receiver.get(post_type="receive_message")
+    report = await receiver.get(post_type="receive_message")
     friend = (await api.get("search_friend", account="xiaohui2016")).json[0]
     user = (await api.get("get_user_info")).json
-    uid = upload.pop("uid")
+    uid = report.pop("uid")
     assert isinstance(uid, str)
     assert uid
-    assert upload == {
+    assert report == {
         "post_type": "receive_message",
         "type": "friend_message",
         "class": "recv",
@@ -45,9 +45,9 @@ async def test_from_a_group(api: Gateway, account: Account, receiver: Receiver) 
     group = account.group("Python爱好者 & 朋友们")
     member = next(one for one in group.others if not one.person.is_friend and one.display_name)
     said = group.member_says(member, "@我是谁\u2005在吗：a:<br/>b")
-    upload = await receiver.get(post_type="receive_message")
-    told = (await api.get("search_group", name=group.name)).json[0]
-    (sender,) = [one for one in told["member"] if one["id"] == upload["sender_id"]]
+    report = await receiver.get(post_type="receive_message")
+    answer = (await api.get("search_group", name=group.name)).json[0]
+    (sender,) = [one for one in answer["member"] if one["id"] == report["sender_id"]]
     expected = {
         "type": "group_message",
         "class": "recv",
@@ -55,15 +55,15 @@ async def test_from_a_group(api: Gateway, account: Account, receiver: Receiver) 
         "id": said.msg_id,
         "content": "@我是谁 在吗：a:<br/>b",
         "group": "Python爱好者 & 朋友们",
-        "group_id": told["id"],
-        "group_uid": told["uid"],
+        "group_id": answer["id"],
+        "group_uid": answer["uid"],
         "group_name": "Python爱好者 & 朋友们",
         "sender": member.display_name,
         "sender_name": member.nickname,
         "receiver": "我是谁",
         "receiver_uid": account.uin,
     }
-    assert {name: upload[name] for name in expected} == expected
+    assert {name: report[name] for name in expected} == expected
     assert sender["display"] == member.display_name
 
 
@@ -71,9 +71,9 @@ async def test_from_a_friend_in_a_group(api: Gateway, account: Account, receiver
     group = account.add_group("小群", [account.friend("momo")])
     await receiver.get_event("new_group")
     group.member_says("momo", "hi")
-    upload = await receiver.get(content="hi")
-    assert (upload["sender"], upload["sender_markname"]) == ("李老师（数学）", "李老师（数学）")
-    assert upload["sender_uid"] == account.friend("momo").uin
+    report = await receiver.get(content="hi")
+    assert (report["sender"], report["sender_markname"]) == ("李老师（数学）", "李老师（数学）")
+    assert report["sender_uid"] == account.friend("momo").uin
 
 
 @rows(
@@ -106,20 +106,20 @@ async def test_from_the_phone(api: Gateway, account: Account, receiver: Receiver
     receiver.behaves(replies("answer"))
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     said = account.phone.says(friend, "from the phone 😄")
-    upload = await receiver.get(post_type="send_message")
+    report = await receiver.get(post_type="send_message")
     expected = {
         "type": "friend_message", "class": "send", "format": "text", "source": "outer",
         "code": 0, "msg": "发送成功", "info": "", "content": "from the phone 😄",
         "sender": "我是谁", "sender_uid": account.uin, "receiver": "小灰",
         "receiver_account": "xiaohui2016",
     }  # fmt: skip
-    assert {name: upload[name] for name in expected} == expected
-    assert upload["id"] == f"{said.msg_id}:{upload['receiver_id']}"
+    assert {name: report[name] for name in expected} == expected
+    assert report["id"] == f"{said.msg_id}:{report['receiver_id']}"
     account.phone.says(group, "to the group")
-    upload = await receiver.get(content="to the group")
-    assert (upload["type"], upload["class"], upload["source"]) == ("group_message", "send", "outer")
-    assert (upload["group"], upload["sender"]) == ("PERL学习交流", "我是谁")
-    assert not {name for name in upload if name.startswith("receiver")}
+    report = await receiver.get(content="to the group")
+    assert (report["type"], report["class"], report["source"]) == ("group_message", "send", "outer")
+    assert (report["group"], report["sender"]) == ("PERL学习交流", "我是谁")
+    assert not {name for name in report if name.startswith("receiver")}
     await receiver.until(lambda: len(receiver.answered) == 2)
     account.friend("momo").says("hi")
     await account.friend("momo").hears()
@@ -130,11 +130,11 @@ async def test_to_oneself(api: Gateway, account: Account, receiver: Receiver) ->
     receiver.behaves(replies("answer"))
     account.phone.says(account.owner, "note")
     account.phone.says(account.filehelper, "file")
-    upload = await receiver.get(content="note")
-    assert (upload["post_type"], upload["class"]) == ("send_message", "send")
-    assert (upload["sender"], upload["receiver"]) == ("我是谁", "我是谁")
-    upload = await receiver.get(content="file")
-    assert (upload["receiver"], upload["receiver_id"]) == ("文件传输助手", "filehelper")
+    report = await receiver.get(content="note")
+    assert (report["post_type"], report["class"]) == ("send_message", "send")
+    assert (report["sender"], report["receiver"]) == ("我是谁", "我是谁")
+    report = await receiver.get(content="file")
+    assert (report["receiver"], report["receiver_id"]) == ("文件传输助手", "filehelper")
     await receiver.until(lambda: len(receiver.answered) == 2)
     account.friend("momo").says("hi")
     await account.friend("momo").hears()
@@ -147,16 +147,16 @@ async def test_notices(api: Gateway, account: Account, receiver: Receiver, msg_t
     group, friend = account.group("PERL学习交流"), account.friend("小灰")
     account.receive(group, account.owner, "&lt;改名&gt;<br/>了", msg_type=msg_type)
     friend.sends(msg_type, "收到红包，请在手机上查看")
-    upload = await receiver.get(type="group_notice")
+    report = await receiver.get(type="group_notice")
     expected = {
         "post_type": "receive_message", "class": "recv", "format": "text",
         "content": "<改名>\n了", "group": "PERL学习交流", "receiver": "我是谁",
     }  # fmt: skip
-    assert {name: upload[name] for name in expected} == expected
-    assert not {name for name in upload if name.startswith("sender")}
-    upload = await receiver.get(type="friend_message")
-    assert (upload["format"], upload["sender"]) == ("notice", "小灰")
-    assert upload["content"] == "收到红包，请在手机上查看"
+    assert {name: report[name] for name in expected} == expected
+    assert not {name for name in report if name.startswith("sender")}
+    report = await receiver.get(type="friend_message")
+    assert (report["format"], report["sender"]) == ("notice", "小灰")
+    assert report["content"] == "收到红包，请在手机上查看"
     await receiver.until(lambda: len(receiver.answered) == 2)
     account.friend("momo").says("hi")
     await account.friend("momo").hears()
@@ -169,14 +169,14 @@ async def test_what_is_not_understood_is_reported_raw(
 ) -> None:
     raw = '&lt;msg&gt;<br/>\t&lt;img a="b"/&gt;<br/>&lt;/msg&gt;'
     said = account.friend("小灰").sends(msg_type, raw)
-    upload = await receiver.get(type="friend_message")
-    assert (upload["format"], upload["content"], upload["sender"]) == ("unknown", raw, "小灰")
-    assert upload["id"] == said.msg_id
+    report = await receiver.get(type="friend_message")
+    assert (report["format"], report["content"], report["sender"]) == ("unknown", raw, "小灰")
+    assert report["id"] == said.msg_id
     group = account.group("PERL学习交流")
     group.member_sends(group.others[0], msg_type, raw)
-    upload = await receiver.get(type="group_message")
-    assert (upload["format"], upload["content"]) == ("unknown", raw)
-    assert upload["sender"]
+    report = await receiver.get(type="group_message")
+    assert (report["format"], report["content"]) == ("unknown", raw)
+    assert report["sender"]
 
 
 @rows("msg_type", [40, 50, 51, 52, 53])
@@ -188,7 +188,7 @@ async def test_what_nobody_is_to_see(
     account.phone.leaves(account.friend("小灰"))
     account.friend("小灰").says("end")
     await receiver.get(content="end")
-    assert len(receiver.uploads) == 1
+    assert len(receiver.reports) == 1
 
 
 async def test_an_entry_that_cannot_be_read_is_reported_raw(
@@ -197,9 +197,9 @@ async def test_an_entry_that_cannot_be_read_is_reported_raw(
     friend = account.friend("小灰")
     friend.sends(1, "broken", CreateTime={"not": "a number"})
     friend.says("end")
-    upload = await receiver.get(format="unknown")
-    assert '"broken"' in upload["content"]
-    assert upload["sender"] == "小灰"
+    report = await receiver.get(format="unknown")
+    assert '"broken"' in report["content"]
+    assert report["sender"] == "小灰"
     await receiver.get(content="end")
 
 
@@ -216,9 +216,9 @@ async def test_a_stranger_is_no_new_friend(
     friend.says("remember me?")
     account.stranger("路人").says("hi")
     await receiver.get(content="remember me?")
-    upload = await receiver.get(content="hi")
-    assert upload["type"] == "friend_message"
-    assert upload["sender_id"].startswith("@")
+    report = await receiver.get(content="hi")
+    assert report["type"] == "friend_message"
+    assert report["sender_id"].startswith("@")
     assert not receiver.events("new_friend")
     after = (await api.get("get_friend_info")).json
     assert after == [one for one in before if one["account"] != "xiaohui2016"]
@@ -239,11 +239,11 @@ async def test_a_group_that_is_not_known_yet(
     group = account.add_group("临时群", ["甲", account.friend("小灰")], saved=False)
     account.timeline.pop()  # the service does not tell of it, but for the message
     group.member_says("甲", "hi")
-    upload = await receiver.get(content="hi")
-    assert (upload["group"], upload["sender"]) == ("临时群", "甲")
-    (told,) = await receiver.get_event("new_group")
-    assert upload["group_id"] == told["id"]
-    assert [member["name"] for member in told["member"]] == ["我是谁", "甲", "小灰"]
+    report = await receiver.get(content="hi")
+    assert (report["group"], report["sender"]) == ("临时群", "甲")
+    (reported,) = await receiver.get_event("new_group")
+    assert report["group_id"] == reported["id"]
+    assert [member["name"] for member in reported["member"]] == ["我是谁", "甲", "小灰"]
     reply = await api.get("send_group_message", displayname="临时群", content="hello")
     assert reply.code == 0
     assert group.texts == ["hello"]
@@ -257,9 +257,9 @@ async def test_a_group_that_the_phone_merely_opened_is_no_new_one(
     account.timeline.pop()
     account.phone.opens(group)
     group.member_says("甲", "hi")
-    upload = await receiver.get(content="hi")
-    assert (upload["group"], upload["sender"]) == ("旧群", "甲")
-    assert (await api.get("search_group", name="旧群")).json[0]["id"] == upload["group_id"]
+    report = await receiver.get(content="hi")
+    assert (report["group"], report["sender"]) == ("旧群", "甲")
+    assert (await api.get("search_group", name="旧群")).json[0]["id"] == report["group_id"]
     assert not receiver.events()
 
 
@@ -272,12 +272,12 @@ async def test_a_group_that_cannot_be_fetched(
     account.timeline.pop()
     rule = simulator.faults.add("webwxbatchgetcontact", Fault.SERVER_ERROR)
     group.member_says("甲", "hi")
-    upload = await receiver.get(content="hi")
-    assert (upload["type"], upload["group"]) == ("group_message", "群名未知")
+    report = await receiver.get(content="hi")
+    assert (report["type"], report["group"]) == ("group_message", "群名未知")
     simulator.faults.remove(rule)
     group.member_says("甲", "again")
-    upload = await receiver.get(content="again")
-    assert (upload["group"], upload["sender"]) == ("临时群", "甲")
+    report = await receiver.get(content="again")
+    assert (report["group"], report["sender"]) == ("临时群", "甲")
     assert (await gateway.client())["state"] == "running"
 
 
@@ -288,8 +288,8 @@ async def test_a_member_who_has_just_joined(
     group.add_member("新人")
     del account.timeline[-2:]  # neither the notice nor the change come
     group.member_says("新人", "hi")
-    upload = await receiver.get(content="hi")
-    assert upload["sender"] == "新人"
+    report = await receiver.get(content="hi")
+    assert report["sender"] == "新人"
     member, _ = await receiver.get_event("new_group_member")
     assert member["name"] == "新人"
 
@@ -301,9 +301,9 @@ async def test_a_member_who_has_left_in_between(
     member = next(one for one in group.others if not one.person.is_friend)
     group.member_says(member, "bye")
     group.remove_member(member)
-    upload = await receiver.get(content="bye")
-    assert upload["type"] == "group_message"
-    assert upload["sender_id"].startswith("@")
+    report = await receiver.get(content="bye")
+    assert report["type"] == "group_message"
+    assert report["sender_id"].startswith("@")
     await receiver.get_event("lose_group_member")
 
 
@@ -348,8 +348,8 @@ async def test_a_reply_is_sent_to_the_chat(
     group.member_says(group.others[0], "hi")
     assert await account.friend("小灰").hears_text() == "收到"
     assert await group.hears_text() == "大家好"
-    upload = await receiver.get(post_type="send_message", content="收到")
-    assert (upload["source"], upload["receiver"]) == ("local", "小灰")
+    report = await receiver.get(post_type="send_message", content="收到")
+    assert (report["source"], report["receiver"]) == ("local", "小灰")
 
 
 async def test_a_filter_chooses_messages(

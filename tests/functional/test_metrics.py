@@ -65,18 +65,18 @@ async def test_the_document_lists_every_metric_and_every_kind(gateway: Gateway) 
     described, of_nodes, others = re.split(
         r"^## (?:Of nodes|What is dropped)$", document, flags=re.MULTILINE
     )
-    told = listed_in(described)
+    found = listed_in(described)
     shown = await metrics_of(gateway)
     assert not listed_in(others)
     assert not listed_in(of_nodes).keys() & shown.keys()
-    on_linux = {name for name in told if name.startswith("process_")} <= shown.keys()
+    on_linux = {name for name in found if name.startswith("process_")} <= shown.keys()
     if not on_linux:
-        told = {name: row for name, row in told.items() if not name.startswith("process_")}
-    assert told.keys() == shown.keys()
+        found = {name: row for name, row in found.items() if not name.startswith("process_")}
+    assert found.keys() == shown.keys()
     for name, (kind, labels) in shown.items():
         # What nothing was counted of yet shows no labels.
-        assert told[name][0] == kind, name
-        assert labels in (told[name][1], set()), name
+        assert found[name][0] == kind, name
+        assert labels in (found[name][1], set()), name
     kinds = re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", document, re.MULTILINE)
     assert dict(kinds[-len(metrics.KINDS) :]) == metrics.KINDS
 

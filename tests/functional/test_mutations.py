@@ -182,16 +182,16 @@ def callers(account: Account) -> list[tuple[str, Callable[[int], Json]]]:
     friends = [account.friend("小灰"), account.friend("momo")]
     group = {"displayname": account.groups[1].name}
 
-    def medium(number: int, head: bytes) -> Json:
+    def a_file(number: int, head: bytes) -> Json:
         data = base64.b64encode(head + str(number).encode()).decode()
         return {"id": "filehelper", "media_data": data}
 
     return [
         *(
-            ("send_friend_message", partial(lambda head, number: medium(number, head), head))
+            ("send_friend_message", partial(lambda head, number: a_file(number, head), head))
             for head in (PNG, GIF, MP4, b"text")
         ),
-        ("upload_media", lambda number: medium(number, b"uploaded")),
+        ("upload_media", lambda number: a_file(number, b"uploaded")),
         ("create_group", lambda number: {
             "friends": ids_of(account, *friends), "displayname": f"new {number}"
         }),

@@ -209,6 +209,6 @@ async def test_every_try_has_the_same_key(n8n: N8n, receiver: Receiver) -> None:
     await n8n.takes(workflow)
     said = await n8n.run("execute", f"--id={workflow['id']}")
     assert "Execution was successful" in said, said
-    first, second = (upload.headers["idempotency-key"] for upload in receiver.uploads)
+    first, second = (report.headers["idempotency-key"] for report in receiver.reports)
     assert first == second
     assert re.fullmatch(rf"n8n-{workflow['id']}-\d+-0", first)

@@ -52,10 +52,10 @@ async def test_a_received_name_is_reported_whole(
     wanted = [*NAMES, LONG]
     for name in wanted:
         account.friend("小灰").sends_file(name, TEXT)
-    uploads = await receiver.gets(len(wanted), format="media", timeout_s=PATIENCE_S)
-    assert [upload["media_name"] for upload in uploads] == wanted
-    for upload in uploads:
-        path = Path(upload["media_path"])
+    reports = await receiver.gets(len(wanted), format="media", timeout_s=PATIENCE_S)
+    assert [report["media_name"] for report in reports] == wanted
+    for report in reports:
+        path = Path(report["media_path"])
         assert path.parent == api.settings.media_dir
         assert path.read_bytes() == TEXT
         assert len(path.name.encode()) < 255
@@ -66,8 +66,8 @@ async def test_a_name_that_cannot_be_fetched_is_reported_whole(
 ) -> None:
     await world.run(media={"download": False})
     account.friend("小灰").sends_file(NAMES[0], TEXT)
-    upload = await receiver.get(format="media")
-    assert (upload["media_name"], "media_error" in upload) == (NAMES[0], True)
+    report = await receiver.get(format="media")
+    assert (report["media_name"], "media_error" in report) == (NAMES[0], True)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ async def test_a_received_name_is_no_path(
     api: Gateway, account: Account, receiver: Receiver, name: str, shown: str
 ) -> None:
     account.friend("小灰").sends_file(name, TEXT)
-    upload = await receiver.get(format="media")
-    assert upload["media_name"] == shown
-    assert Path(upload["media_path"]).parent == api.settings.media_dir
+    report = await receiver.get(format="media")
+    assert report["media_name"] == shown
+    assert Path(report["media_path"]).parent == api.settings.media_dir
 
 
 async def test_what_came_goes_on_under_its_name(
@@ -92,8 +92,8 @@ async def test_what_came_goes_on_under_its_name(
 ) -> None:
     for name in NAMES:
         account.friend("小灰").sends_file(name, TEXT)
-    for upload in await receiver.gets(len(NAMES), format="media", timeout_s=PATIENCE_S):
-        sent = await api.get("send_friend_message", id="filehelper", media_id=upload["media_id"])
+    for report in await receiver.gets(len(NAMES), format="media", timeout_s=PATIENCE_S):
+        sent = await api.get("send_friend_message", id="filehelper", media_id=report["media_id"])
         assert sent.code == 0, sent.words
     heard = await account.filehelper.hears(len(NAMES), timeout_s=PATIENCE_S)
     assert [one.file_name for one in heard] == NAMES
@@ -107,8 +107,8 @@ async def is_sent_as(account: Account, receiver: Receiver, *names: str) -> None:
     heard = await account.filehelper.hears(len(names), timeout_s=PATIENCE_S)
     assert [one.file_name for one in heard] == list(names)
     assert [one.medium.name for one in heard if one.medium] == list(names)
-    uploads = await receiver.gets(len(names), post_type="send_message", timeout_s=PATIENCE_S)
-    assert [upload["media_name"] for upload in uploads] == list(names)
+    reports = await receiver.gets(len(names), post_type="send_message", timeout_s=PATIENCE_S)
+    assert [report["media_name"] for report in reports] == list(names)
 
 
 async def test_by_media_name(api: Gateway, account: Account, receiver: Receiver) -> None:
@@ -135,7 +135,7 @@ async def test_by_media_path(
         )
         assert reply.code == 0, reply.words
         await receiver.gets(number + 1, post_type="send_message", timeout_s=PATIENCE_S)
-        assert receiver.uploads[-1].json["code"] == 0, receiver.uploads[-1].json
+        assert receiver.reports[-1].json["code"] == 0, receiver.reports[-1].json
     await is_sent_as(account, receiver, *NAMES)
 
 
@@ -299,10 +299,10 @@ async def test_the_content_says_the_type(
     (tmp_path / name).write_bytes(data)
     reply = await api.get("send_friend_message", id="filehelper", media_path=str(tmp_path / name))
     assert reply.code == 0, reply.words
-    upload = await receiver.get(post_type="send_message")
-    told = [upload[f"media_{part}"] for part in ("type", "name", "mime", "ext")]
-    assert told == [kind, shown, mime, ext]
+    report = await receiver.get(post_type="send_message")
+    found = [report[f"media_{part}"] for part in ("type", "name", "mime", "ext")]
+    assert found == [kind, shown, mime, ext]
     account.friend("小灰").sends_file(name, data)
-    upload = await receiver.get(post_type="receive_message")
-    told = [upload[f"media_{part}"] for part in ("type", "name", "mime", "ext")]
-    assert told == ["file", name, mime, ext]
+    report = await receiver.get(post_type="receive_message")
+    found = [report[f"media_{part}"] for part in ("type", "name", "mime", "ext")]
+    assert found == ["file", name, mime, ext]

@@ -40,20 +40,20 @@ def process(cluster: Cluster, node: str) -> Process:
 def contents(cluster: Cluster, texts: Iterable[str]) -> list[str]:
     """Return the messages that the backend accepted, in their order, without the others."""
     wanted = set(texts)
-    told = (upload.json.get("content") for upload in cluster.receiver.answered)
-    return [text for text in told if text in wanted]
+    reports = (report.json.get("content") for report in cluster.receiver.answered)
+    return [text for text in reports if text in wanted]
 
 
 def new_logins(cluster: Cluster) -> list[object]:
     """Return what would say that somebody had to log in again, or that an account was stopped."""
     events = ("input_qrcode", "input_uuid", "stop", "login")
-    told = [
+    found = [
         (name, params)
         for name, params in cluster.receiver.events(*events)
         if name != "login" or params[0] != 0
     ]
     logouts = [call.name for call in cluster.simulator.calls if call.name == "webwxlogout"]
-    return [*told, *logouts]
+    return [*found, *logouts]
 
 
 async def test_a_killed_node_loses_nothing(either: Cluster) -> None:
@@ -141,7 +141,7 @@ async def test_an_outage_of_postgresql_moves_nothing_and_nothing_is_done_meanwhi
         await until(lambda: all(account.is_paused for account in accounts))
         # What was under way when they paused ends: a poll is held for half a second.
         await until(lambda: _are_quiet(cluster))
-        called, posted = len(cluster.simulator.calls), len(cluster.receiver.uploads)
+        called, posted = len(cluster.simulator.calls), len(cluster.receiver.reports)
         began = steady()
         for name in cluster.names:
             cluster.says(name, f"meanwhile {name}")
@@ -149,7 +149,7 @@ async def test_an_outage_of_postgresql_moves_nothing_and_nothing_is_done_meanwhi
             assert (reply.status, reply.code) == (503, -4)
             assert "Retry-After" in reply.headers
         await until(lambda: steady() - began > 2 * LEASE_S)
-        assert (len(cluster.simulator.calls), len(cluster.receiver.uploads)) == (called, posted)
+        assert (len(cluster.simulator.calls), len(cluster.receiver.reports)) == (called, posted)
         for node in cluster.nodes.values():
             async with cluster.http.get(f"{node.url}/readyz") as answer:
                 assert answer.status == 503

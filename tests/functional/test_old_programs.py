@@ -251,11 +251,11 @@ def test_names_of_strangers_in_the_header_and_the_log(
     answer = bench.gets(f"/openwx/get_user_info?{query}")
     assert answer.status == 200
     assert "Set-Cookie" not in answer.headers
-    told = answer.headers["Openwx-Ignored"]
-    assert told.isascii()
-    assert told.isprintable()
-    assert len(told) < 1000
-    assert len(told.split(", ")) == len(names)
+    found = answer.headers["Openwx-Ignored"]
+    assert found.isascii()
+    assert found.isprintable()
+    assert len(found) < 1000
+    assert len(found.split(", ")) == len(names)
     for record in caplog.records:
         assert record.getMessage().isprintable()
         assert len(record.getMessage()) < 300
@@ -378,9 +378,9 @@ def test_a_file_name_needs_no_label(bench: Bench) -> None:
         SEND, b"id=filehelper&media_data=aGVsbG8=&media_name=" + GBK + b".txt", FORM
     )
     assert (answer.status, answer.code) == (200, 0), answer.body
-    medium = bench.thread.do(lambda: bench.account.sent[-1].medium)
-    assert medium is not None
-    assert medium.name == "你好，世界.txt"
+    file = bench.thread.do(lambda: bench.account.sent[-1].medium)
+    assert file is not None
+    assert file.name == "你好，世界.txt"
 
 
 # -- yes and no, and the names of routes ----------------------------------------------------------------------

@@ -33,7 +33,7 @@ WAITING = ("/openwx/check_event", "/openwx/consult")
 """A wrong call of these may be a right one without `timeout`: they then wait for long, as they should."""
 
 
-async def told(gateway: Gateway) -> dict[str, Any]:
+async def document_of(gateway: Gateway) -> dict[str, Any]:
     async with gateway._http.get(f"{gateway.url}/openapi.json") as answer:
         assert answer.status == 200
         document: dict[str, Any] = await answer.json()
@@ -41,7 +41,7 @@ async def told(gateway: Gateway) -> dict[str, Any]:
 
 
 async def test_the_document_is_valid_and_has_every_route(world: World) -> None:
-    document = await told(await world.start())
+    document = await document_of(await world.start())
     await asyncio.to_thread(validate, document)
     paths = {path for row in app.routes() for path in row.paths}
     assert set(document["paths"]) == paths
@@ -65,12 +65,12 @@ def fits(document: Json, schema: Json, value: object) -> None:
     assert not errors, (value, errors)
 
 
-def resolved(document: Json, told: Json) -> Json:
+def resolved(document: Json, stated: Json) -> Json:
     """Follow a reference of the document."""
-    if "$ref" not in told:
-        return told
+    if "$ref" not in stated:
+        return stated
     found = document
-    for part in told["$ref"].removeprefix("#/").split("/"):
+    for part in stated["$ref"].removeprefix("#/").split("/"):
         found = found[part]
     return found
 
@@ -85,7 +85,7 @@ def bodies(document: Json, content: Json) -> Iterator[tuple[Json, object]]:
 
 
 async def test_every_route_shows_calls_and_answers_in_every_style(world: World) -> None:
-    document = await told(await world.start())
+    document = await document_of(await world.start())
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert path in operation["description"], "a line of curl"
@@ -117,7 +117,7 @@ async def test_every_route_shows_calls_and_answers_in_every_style(world: World) 
 
 
 async def test_every_code_is_at_the_routes_where_it_can_come(world: World) -> None:
-    document = await told(await world.start())
+    document = await document_of(await world.start())
     codes: dict[int, set[str]] = {}
     for path, operations in document["paths"].items():
         for answer in operations["get"]["responses"].values():
@@ -135,8 +135,8 @@ async def test_every_code_is_at_the_routes_where_it_can_come(world: World) -> No
     assert "/openwx/get_friend_info" not in codes[102]
 
 
-async def test_every_upload_is_a_webhook(world: World) -> None:
-    document = await told(await world.start())
+async def test_every_report_is_a_webhook(world: World) -> None:
+    document = await document_of(await world.start())
     hooks = document["webhooks"]
     assert {name.removeprefix("event: ") for name in hooks if name.startswith("event: ")} == set(
         EVENTS
@@ -165,7 +165,7 @@ async def test_the_document_is_for_the_hosts_that_may_call(world: World) -> None
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_the_server_keeps_to_its_document(api: Gateway, account: Account) -> None:
     """Calls drawn from the document, right and wrong ones: no answer is other than it says."""
-    document = await told(api)
+    document = await document_of(api)
     for name in LEFT_OUT:
         del document["paths"][f"/openwx/{name}"]
     _wait_for_nothing(document)

@@ -52,7 +52,7 @@ async def test_list_show_and_retry(
     receiver.forget()
     assert (await api.get("outbox_retry", id=str(first["id"]))).json["count"] == 1
     await receiver.get(content="first")
-    assert receiver.uploads[0].webhook_id == first["webhook_id"]
+    assert receiver.reports[0].webhook_id == first["webhook_id"]
     assert (await api.get("outbox")).json["deliveries"] == [second]
     assert (await api.get("outbox_retry", id="all")).json["count"] == 1
     await receiver.get(content="second")
@@ -153,8 +153,8 @@ async def test_the_command_asks_for_an_account_of_the_server(
     for arguments in ((), ("retry", "--all"), ("drop", "--all", "--yes")):
         code, _, err = await typed("outbox", *arguments)
         assert (code, "--client is missing: there are several accounts: " in err) == (2, True), err
-    _, told, _ = await typed("status")
-    assert "1 delivery failed (openwx outbox list --client default)" in told
+    _, answer, _ = await typed("status")
+    assert "1 delivery failed (openwx outbox list --client default)" in answer
     findings = (await beside(Settings(data_dir=world.data_dir))).findings
     (advised,) = (one.advice for one in findings if "1 delivery failed" in one.words)
     assert advised == "openwx outbox list --client default"

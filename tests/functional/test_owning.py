@@ -22,7 +22,7 @@ from openwx.transports.base import Batch
 from tests.patience import PATIENCE_S, until, until_seen
 
 from .owners import Owner, owner
-from .world import Behaviour, Receiver, Upload, World, answers, never_answers, says
+from .world import Behaviour, PostedReport, Receiver, World, answers, never_answers, says
 
 
 @pytest.fixture
@@ -111,17 +111,17 @@ async def test_nothing_is_called_in_a_pause_and_everything_afterwards(
         account.friend("小灰").says("meanwhile")
         # The sync, the send, the second POST, and the poll of poll_api: nothing else is there to call.
         await one.gate.holds(4)
-        called, posted = len(simulator.calls), len(receiver.uploads)
+        called, posted = len(simulator.calls), len(receiver.reports)
         assert one.account.is_paused
         assert shown(one) == (State.UPDATING, ReasonCode.PAUSED)
-        with pytest.raises(CallerError) as told:
+        with pytest.raises(CallerError) as caught:
             one.account.require_running()
-        assert is_told_to_come_back(told.value)
-        assert "no lease" in told.value.status
-        with pytest.raises(CallerError) as told:
+        assert is_told_to_come_back(caught.value)
+        assert "no lease" in caught.value.status
+        with pytest.raises(CallerError) as caught:
             await one.account.outgoing.send_later([one.friend("小灰")], ["not accepted"])
-        assert is_told_to_come_back(told.value)
-        assert (len(simulator.calls), len(receiver.uploads)) == (called, posted)
+        assert is_told_to_come_back(caught.value)
+        assert (len(simulator.calls), len(receiver.reports)) == (called, posted)
         assert not sending.done()
 
         receiver.forget()
@@ -221,7 +221,7 @@ async def test_after_an_abandon_nothing_is_called_or_written(
         await one.ends()
         called, posted, written = (
             len(simulator.calls),
-            len(receiver.uploads),
+            len(receiver.reports),
             len(one.journal.written),
         )
         assert is_unknown(await error_of(begun))
@@ -233,16 +233,16 @@ async def test_after_an_abandon_nothing_is_called_or_written(
         assert "with the same idempotency_key" in error.status
         assert shown(one) == (State.STOP, ReasonCode.ABANDONED)
         for late in (actions.set_markname(momo, "late"), out.send(momo, "late")):
-            with pytest.raises((CallerError, LeaseLost)) as told:
+            with pytest.raises((CallerError, LeaseLost)) as caught:
                 await late
-            assert isinstance(told.value, LeaseLost) or is_told_to_come_back(told.value)
+            assert isinstance(caught.value, LeaseLost) or is_told_to_come_back(caught.value)
         sends.release()
         changes.release()
         account.friend("小灰").says("to the next process")
         assert "nothing more may be done for it" in caplog.text
     assert len(simulator.calls) == called
     assert not [call for call in simulator.calls if call.name == "webwxlogout"]
-    assert (len(receiver.uploads), len(one.journal.written)) == (posted, written)
+    assert (len(receiver.reports), len(one.journal.written)) == (posted, written)
     assert account.is_online
 
 
@@ -350,9 +350,9 @@ async def test_a_hand_over_loses_and_repeats_nothing(
         await fetches.strikes()
 
         one.account.hand_over()
-        with pytest.raises(CallerError) as told:
+        with pytest.raises(CallerError) as caught:
             one.account.require_running()
-        assert is_told_to_come_back(told.value)
+        assert is_told_to_come_back(caught.value)
         sends.release()
         await begun
         await until(lambda: one.account.state is State.STOP)
@@ -377,9 +377,9 @@ async def test_a_hand_over_loses_and_repeats_nothing(
         await receiver.get(content="accepted")
         await until(lambda: not other.account.waiting.reports)
     assert grey.texts == ["under way", "accepted"]
-    ids = [upload.webhook_id for upload in receiver.answered]
+    ids = [report.webhook_id for report in receiver.answered]
     assert len(ids) == len(set(ids))
-    got = [upload.json.get("content") for upload in receiver.answered]
+    got = [report.json.get("content") for report in receiver.answered]
     assert {"slow", "behind it", "not now", "under way", "accepted"} <= set(got)
     assert got.index("slow") < got.index("behind it")
     assert account.logins == 1
@@ -388,9 +388,9 @@ async def test_a_hand_over_loses_and_repeats_nothing(
 def after(event: asyncio.Event, then: Behaviour | None = None) -> Behaviour:
     """Answer when the event is set."""
 
-    async def answer(upload: Upload) -> web.StreamResponse:
+    async def answer(report: PostedReport) -> web.StreamResponse:
         await event.wait()
-        return await (then or answers())(upload)
+        return await (then or answers())(report)
 
     return answer
 
@@ -442,7 +442,7 @@ async def test_a_bot_pauses_and_goes_on(
         )  # the next poll, the send, and the POST of what the poll under way brought
         called = len(simulator.calls)
         assert shown(one) == (State.UPDATING, ReasonCode.PAUSED)
-        assert (len(simulator.calls), len(receiver.uploads)) == (called, 0)
+        assert (len(simulator.calls), len(receiver.reports)) == (called, 0)
         one.goes_on()
         await sending
         await receiver.get(content="meanwhile")
@@ -519,11 +519,11 @@ async def test_a_file_of_a_reply_is_fetched_after_a_pause(
         one.pauses()
         answered.set()
         await one.gate.holds(2)
-        asked = len(receiver.uploads)
-        assert not [upload for upload in receiver.uploads if "file" in upload.query]
+        asked = len(receiver.reports)
+        assert not [report for report in receiver.reports if "file" in report.query]
         one.goes_on()
-        await receiver.until(lambda: len(receiver.uploads) > asked)
-        await receiver.until(lambda: [one for one in receiver.uploads if "file" in one.query])
+        await receiver.until(lambda: len(receiver.reports) > asked)
+        await receiver.until(lambda: [one for one in receiver.reports if "file" in one.query])
 
 
 # -- check_event --------------------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ async def test_with_user_and_password(
     gateway = await through(transport=transport, proxy=proxy.secret_url)
     await account.phone.logs_in()
     await gateway.reaches("running")
-    told = [caplog.text, repr(gateway.settings), str(await gateway.client())]
-    assert not [one for one in told if any(secret in one for secret in SECRETS)]
+    logged = [caplog.text, repr(gateway.settings), str(await gateway.client())]
+    assert not [one for one in logged if any(secret in one for secret in SECRETS)]
 
 
 # -- what fails at the proxy -----------------------------------------------------------------------------
@@ -411,15 +411,15 @@ async def reason_of(gateway: Api, name: str) -> str:
 async def foreign(tmp_path: Path) -> AsyncIterator[str]:
     """Run the proxy of the package ``proxy.py``, which wants a user and a password; return its address."""
     pytest.importorskip("proxy")
-    told = tmp_path / "port"
+    found = tmp_path / "port"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--port-file", str(told),
+        sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--port-file", str(found),
         "--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "wei:pass",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        await until(lambda: told.exists() and told.read_text().strip())
-        yield f"127.0.0.1:{told.read_text().split()[0]}"
+        await until(lambda: found.exists() and found.read_text().strip())
+        yield f"127.0.0.1:{found.read_text().split()[0]}"
     finally:
         process.terminate()
         await process.wait()

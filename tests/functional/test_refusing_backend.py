@@ -32,8 +32,8 @@ async def doctor(typed: Typed, world: World) -> tuple[int, dict[str, Any]]:
 
 async def refused(gateway: Gateway) -> dict[str, Any] | None:
     async with gateway._http.get(f"{gateway.url}/readyz") as answer:
-        told: dict[str, Any] = (await answer.json())["accounts"]["default"]
-    return told.get("refused")
+        reply: dict[str, Any] = (await answer.json())["accounts"]["default"]
+    return reply.get("refused")
 
 
 async def test_one_that_has_never_taken_anything(
@@ -94,4 +94,4 @@ async def test_one_that_does_not_know_the_address(
     code, found = await doctor(typed, world)
     assert (code, found["level"]) == (0, "warning")
     assert f"answers HTTP {status}" in found["words"]
-    assert all(not upload.json for upload in receiver.uploads)
+    assert all(not report.json for report in receiver.reports)

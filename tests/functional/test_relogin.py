@@ -10,7 +10,7 @@ from aiohttp import web
 from openwx.simulator import Account, Fault, Group, Person, Rule, Simulator
 from tests.patience import PATIENCE_S
 
-from .world import Gateway, Json, Receiver, Upload, World
+from .world import Gateway, Json, PostedReport, Receiver, World
 
 
 @dataclass
@@ -21,7 +21,7 @@ class SlowReply:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, _: Upload) -> web.StreamResponse:
+    async def __call__(self, _: PostedReport) -> web.StreamResponse:
         self.asked.set()
         await self.may_answer.wait()
         return web.json_response({"reply": self.text})
@@ -70,15 +70,15 @@ async def ask(chat: Person | Group, slow: SlowReply) -> None:
         await slow.asked.wait()
 
 
-async def told(receiver: Receiver, content: str = "late") -> Json:
+async def report_of(receiver: Receiver, content: str = "late") -> Json:
     """How the send of this text ended."""
     return await receiver.get(post_type="send_message", source="local", content=content)
 
 
 async def is_not_found(receiver: Receiver, content: str = "late") -> None:
-    upload = await told(receiver, content)
-    assert (upload["code"], upload["msg"]) == (100, "发送失败")
-    assert upload["info"]
+    report = await report_of(receiver, content)
+    assert (report["code"], report["msg"]) == (100, "发送失败")
+    assert report["info"]
 
 
 def chat_of(account: Account, kind: str) -> Person | Group:
@@ -103,9 +103,9 @@ async def test_a_reply_outlives_a_new_login(
     assert account.session is not None
     new_id = account.session.id_of(chat)
     assert chat.inbox[0].msg["ToUserName"] == new_id != former.id_of(chat)
-    upload = await told(receiver)
-    assert upload["code"] == 0
-    assert upload["id"].endswith(new_id)
+    report = await report_of(receiver)
+    assert report["code"] == 0
+    assert report["id"].endswith(new_id)
     assert [heard.text for heard in account.sent] == ["late"]
 
 
@@ -133,8 +133,8 @@ async def test_without_a_uid_the_unchanged_record_counts(
 ) -> None:
     chat = chat_of(account, kind)
     await ask(chat, slow)
-    upload = receiver.got(content="question")[0]
-    assert upload["group_uid" if kind == "group" else "sender_uid"] == ""
+    report = receiver.got(content="question")[0]
+    assert report["group_uid" if kind == "group" else "sender_uid"] == ""
     await logs_in_anew(api, account)
     slow.may_answer.set()
     assert await chat.hears_text() == "late"
@@ -234,7 +234,7 @@ async def test_a_reply_outlives_a_new_login_and_a_restart(
     slow.may_answer.set()
     receiver.behaves(slow, content="question")
     assert await friend.hears_text() == "late"
-    ids = {u.webhook_id for u in receiver.uploads if u.json.get("content") == "question"}
+    ids = {u.webhook_id for u in receiver.reports if u.json.get("content") == "question"}
     assert len(ids) == 1
 
 
@@ -267,8 +267,8 @@ async def test_queued_sends_outlive_a_new_login_in_their_order(
     refused = await api.get("send_friend_message", account="tomjerry", content="not now")
     assert refused.code == -4
     await comes_back(api, account, push=push)
-    uploads = await receiver.gets(4, post_type="send_message", source="local")
-    assert {upload["uid"]: upload["code"] for upload in uploads} == dict.fromkeys(uids, 0)
+    reports = await receiver.gets(4, post_type="send_message", source="local")
+    assert {report["uid"]: report["code"] for report in reports} == dict.fromkeys(uids, 0)
     assert [heard.text for heard in account.sent] == [f"text {number}" for number in range(4)]
     assert account.friend("小灰").texts == ["text 0", "text 2"]
 
@@ -305,8 +305,8 @@ async def test_queued_sends_outlive_a_restart_without_a_session(
     account.lose_friend(account.friend("Tom & Jerry <猫和老鼠>"))
     gateway = await world.start()
     await comes_back(gateway, account, push=False)
-    uploads = await receiver.gets(3, post_type="send_message", source="local")
-    codes = {upload["uid"]: upload["code"] for upload in uploads}
+    reports = await receiver.gets(3, post_type="send_message", source="local")
+    codes = {report["uid"]: report["code"] for report in reports}
     assert codes == {uids[0]: 0, uids[1]: 100, uids[2]: 0}
     assert [heard.text for heard in account.sent] == ["text 0", "text 2"]
 
@@ -331,7 +331,7 @@ async def test_another_account_gets_nothing_of_the_former_ones_work(
     for content in ("text 0", "text 1", "files", "late"):
         await is_not_found(receiver, content)
     outcomes = receiver.got(post_type="send_message", source="local")
-    assert {upload["uid"] for upload in outcomes} >= {*uids, waiting.json["uid"]}
+    assert {report["uid"] for report in outcomes} >= {*uids, waiting.json["uid"]}
     assert account.sent == other.sent == []
     sent = await api.get("send_friend_message", account="xiaohui2016", content="mine")
     assert sent.code == 0
@@ -339,7 +339,7 @@ async def test_another_account_gets_nothing_of_the_former_ones_work(
     assert account.sent == []
 
 
-async def test_what_the_former_account_received_is_still_uploaded(
+async def test_what_the_former_account_received_is_still_reported(
     world: World, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
     gateway = await world.run()
@@ -352,8 +352,8 @@ async def test_what_the_former_account_received_is_still_uploaded(
     other.friend("小灰").says("for the other")
     receiver.behaves_well()
     receiver.forget()
-    upload = await receiver.get(content="for the former")
-    assert upload["id"] == said.msg_id
+    report = await receiver.get(content="for the former")
+    assert report["id"] == said.msg_id
     await receiver.get(content="for the other")
     assert len(receiver.got(content="for the former")) == 1
 
@@ -390,7 +390,7 @@ async def test_the_order_within_a_chat_is_kept_over_a_new_login(
     assert receiver.got(content="later") == []
     receiver.behaves_well()
     await receiver.get(content="later")
-    former = [upload for upload in receiver.answered if upload.json.get("content") == "former"]
+    former = [report for report in receiver.answered if report.json.get("content") == "former"]
     assert len(former) == 1
 
 

@@ -41,7 +41,7 @@ class Stranger:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.asked.append((request.method, request.path))
         self.headers.append(dict(request.headers))
-        told = {
+        found = {
             "code": 0,
             "status": "ready",
             "version": "9",
@@ -49,7 +49,7 @@ class Stranger:
             "accounts": {},
             "count": 1,
         }
-        return web.json_response(told, headers={instance.PROOF: self.proof})
+        return web.json_response(found, headers={instance.PROOF: self.proof})
 
 
 @pytest.fixture
@@ -204,13 +204,13 @@ async def test_a_copy_of_the_folder_is_not_the_folder(
 
 async def test_a_call_for_another_gateway_is_refused(api: Gateway) -> None:
     """Also where the gateway is exchanged between the proof and the call."""
-    told = instance.left(api.settings.data_dir / instance.RUNNING)
-    assert told is not None
+    found = instance.left(api.settings.data_dir / instance.RUNNING)
+    assert found is not None
     for name in ("outbox", "outbox_drop", "get_user_info"):
         reply = await api.call(name, params={"id": "all"}, headers={instance.WANTED: "0" * 32})
         assert (reply.status, reply.code) == (403, -8), name
         assert "not the openwx that is asked for" in reply.words
-    reply = await api.call("get_user_info", headers={instance.WANTED: told.id})
+    reply = await api.call("get_user_info", headers={instance.WANTED: found.id})
     assert reply.status == 200
 
 
@@ -218,15 +218,15 @@ async def test_the_file_is_the_owners_and_is_gone_after_a_stop(world: World) -> 
     gateway = await world.start()
     file = world.data_dir / instance.RUNNING
     assert file.stat().st_mode & 0o777 == 0o600
-    told = json.loads(file.read_bytes())
-    assert told["urls"] == [gateway.url]
-    assert len(told["id"]) == 32
+    reply = json.loads(file.read_bytes())
+    assert reply["urls"] == [gateway.url]
+    assert len(reply["id"]) == 32
     async with world.http.get(f"{gateway.url}/healthz") as answer:
-        assert told["id"] not in str(answer.headers) + await answer.text()
+        assert reply["id"] not in str(answer.headers) + await answer.text()
     await gateway.stop()
     assert not file.exists()
     await world.start()
-    assert json.loads(file.read_bytes())["id"] != told["id"]
+    assert json.loads(file.read_bytes())["id"] != reply["id"]
 
 
 async def test_after_a_kill_nobody_is_taken_for_it(beside: Beside, world: World) -> None:
@@ -310,10 +310,10 @@ async def test_the_second_address_where_the_first_answers_no_more(
     assert gateway.service is not None
     first, second = gateway.service.urls
     file = gateway.settings.data_dir / instance.RUNNING
-    told = instance.left(file)
-    assert told is not None
-    assert told.urls == [first, second]
-    instance.leave(file, instance.Instance(id=told.id, urls=[stranger.url, second]))
+    found = instance.left(file)
+    assert found is not None
+    assert found.urls == [first, second]
+    instance.leave(file, instance.Instance(id=found.id, urls=[stranger.url, second]))
     code, out, _ = await beside(gateway.settings.data_dir, 0)("status")
     assert (code, f"at {second}, up" in out) == (1, True)
 

@@ -106,9 +106,9 @@ def is_unchanged(reply: Reply) -> None:
 
 
 def is_uploaded(reply: Reply) -> None:
-    told = reply.json
-    assert (told["code"], told["media_type"], told["media_size"]) == (0, "file", 5)
-    assert told["media_id"].endswith(":6")
+    answer = reply.json
+    assert (answer["code"], answer["media_type"], answer["media_size"]) == (0, "file", 5)
+    assert answer["media_id"].endswith(":6")
 
 
 def is_there_already(reply: Reply) -> None:
@@ -234,7 +234,7 @@ async def test_chinese_text_leaves_unescaped(api: Gateway) -> None:
 # -- check_event -----------------------------------------------------------------------------------------
 
 
-async def test_check_event_brings_what_is_uploaded(
+async def test_check_event_brings_what_is_reported(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     await api.drain()
@@ -242,9 +242,9 @@ async def test_check_event_brings_what_is_uploaded(
     account.friend("小灰").says("2")
     await api.get("send_friend_message", account="xiaohui2016", content="3")
     account.add_friend("新朋友")
-    await receiver.until(lambda: len(receiver.uploads) == 4)
-    uploads = await api.drain()
-    assert sorted(map(str, uploads)) == sorted(str(upload.json) for upload in receiver.uploads)
+    await receiver.until(lambda: len(receiver.reports) == 4)
+    reports = await api.drain()
+    assert sorted(map(str, reports)) == sorted(str(report.json) for report in receiver.reports)
     assert await api.drain() == []
 
 
@@ -253,8 +253,8 @@ async def test_check_event_waits(api: Gateway, account: Account) -> None:
     polling = asyncio.ensure_future(api.get("check_event", timeout="60"))
     assert (await api.get("check_client")).status == 200
     account.friend("小灰").says("hi")
-    (upload,) = (await polling).json
-    assert (upload["content"], upload["post_type"]) == ("hi", "receive_message")
+    (report,) = (await polling).json
+    assert (report["content"], report["post_type"]) == ("hi", "receive_message")
 
 
 async def test_check_event_ends(api: Gateway) -> None:
@@ -273,11 +273,11 @@ async def test_check_event_works_without_post_api(world: World, account: Account
     for number in range(5):
         account.friend("小灰").says(str(number))
     await gateway.get("send_friend_message", account="xiaohui2016", content="end")
-    uploads: list[str] = []
-    while uploads[-1:] != ["4"] and "4" not in uploads:
+    reports: list[str] = []
+    while reports[-1:] != ["4"] and "4" not in reports:
         answer = (await gateway.get("check_event", timeout="5")).json
         assert len(answer) <= 3
-        uploads += [json.get("content", json["post_type"]) for json in answer]
+        reports += [json.get("content", json["post_type"]) for json in answer]
 
 
 async def test_check_event_keeps_the_newest(
@@ -309,14 +309,14 @@ async def test_updates_of_everybody(world: World, account: Account, receiver: Re
     groups = await receiver.get_event("update_group")
     strip = {"uid", "member"}
     assert user["id"] == (await gateway.get("get_user_info")).json["id"]
-    for told, name in ((friends, "get_friend_info"), (groups, "get_group_info")):
+    for found, name in ((friends, "get_friend_info"), (groups, "get_group_info")):
         now = (await gateway.get(name)).json
-        assert [{k: v for k, v in one.items() if k not in strip} for one in told] == [
+        assert [{k: v for k, v in one.items() if k not in strip} for one in found] == [
             {k: v for k, v in one.items() if k not in strip} for one in now
         ]
 
 
-async def test_without_post_event_only_messages_are_uploaded(
+async def test_without_post_event_only_messages_are_reported(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     gateway = await world.run(report={"post_event": False, "post_event_list": ALL_EVENTS})
@@ -342,8 +342,8 @@ async def test_several_accounts(world: World, simulator: Simulator, receiver: Re
     for name, account in (("a", world.account), ("b", other)):
         await receiver.until(
             lambda name=name: any(  # type: ignore[misc]
-                upload.query.get("client") == name and upload.fits(event="input_qrcode")
-                for upload in receiver.uploads
+                report.query.get("client") == name and report.fits(event="input_qrcode")
+                for report in receiver.reports
             )
         )
         assert (await gateway.get("get_qrcode", client=name)).status == 200
@@ -361,8 +361,8 @@ async def test_several_accounts(world: World, simulator: Simulator, receiver: Re
     first = next(name for name, user in users.items() if user == "我是谁")
     world.account.friend("小灰").says("hi")
     await receiver.get(content="hi")
-    (upload,) = [one for one in receiver.uploads if one.json.get("content") == "hi"]
-    assert upload.query == {"client": first}
+    (report,) = [one for one in receiver.reports if one.json.get("content") == "hi"]
+    assert report.query == {"client": first}
     other_name = "b" if first == "a" else "a"
     reply = await gateway.get("stop_client", client=other_name)
     assert reply.json["account"] == other_name

@@ -68,7 +68,7 @@ async def uses_everything(gateway: Gateway, account: Account, receiver: Receiver
     return answers
 
 
-async def test_nothing_secret_is_logged_answered_or_uploaded(
+async def test_nothing_secret_is_logged_answered_or_reported(
     world: World,
     simulator: Simulator,
     account: Account,
@@ -114,7 +114,7 @@ async def test_nothing_secret_is_logged_answered_or_uploaded(
         "the log": caplog.text.encode() + shown.err.encode(),
         "stdout": shown.out.encode(),
         "the answers": b"\n".join(answers),
-        "the uploads": b"\n".join(upload.body for upload in receiver.uploads),
+        "the uploads": b"\n".join(report.body for report in receiver.reports),
     }
     assert len(places["the log"]) > 1000
     for name, secret in secrets.items():

@@ -143,8 +143,8 @@ async def test_files_that_cannot_be_sent(
         code, out, err = await typed("send", "--to", "小灰", *arguments, stdin=stdin)
         assert (code, out) == (1, ""), arguments
         assert words in err, arguments
-        told = (await typed("send", "--to", "小灰", "--json", *arguments, stdin=stdin)).json
-        assert (told["outcome"], told["code"]) == ("failed", -3), arguments
+        answer = (await typed("send", "--to", "小灰", "--json", *arguments, stdin=stdin)).json
+        assert (answer["outcome"], answer["code"]) == ("failed", -3), arguments
     assert not account.sent
 
 
@@ -194,9 +194,9 @@ async def test_3_nobody(typed: Typed, api: Gateway) -> None:
     code, out, err = await typed("send", "--to", "nobody", "x")
     assert (code, out) == (3, "")
     assert "for a group, add --group" in err
-    told = (await typed("send", "--to", "nobody", "--group", "x", "--json")).json
-    assert (told["outcome"], told["code"]) == ("nobody", 100)
-    assert "--group" not in told["status"]
+    answer = (await typed("send", "--to", "nobody", "--group", "x", "--json")).json
+    assert (answer["outcome"], answer["code"]) == ("nobody", 100)
+    assert "--group" not in answer["status"]
     assert (await typed("ask", "--to", "nobody", "x")).code == 3
     assert (await typed("who", "nobody")).code == 3
 
@@ -207,9 +207,9 @@ async def test_4_ambiguous(typed: Typed, api: Gateway, account: MemoryAccount) -
     assert (code, out) == (4, "")
     _, *candidates = err.splitlines()
     assert {line.split()[1] for line in candidates} == ids
-    told = (await typed("ask", "--to", "张伟", "x", "--json")).json
-    assert (told["outcome"], told["code"]) == ("ambiguous", 102)
-    assert {one["id"] for one in told["candidates"]} == ids
+    answer = (await typed("ask", "--to", "张伟", "x", "--json")).json
+    assert (answer["outcome"], answer["code"]) == ("ambiguous", 102)
+    assert {one["id"] for one in answer["candidates"]} == ids
     assert not account.sent
 
 
@@ -232,8 +232,8 @@ async def test_5_the_outcome_is_unknown(typed: Typed, api: Gateway, account: Mem
     code, out, err = await typed("send", "--to", "小灰", "x")
     assert (code, out) == (5, "")
     assert "it may have been sent" in err
-    told = (await typed("send", "--to", "小灰", "x", "--json")).json
-    assert (told["outcome"], told["code"]) == ("unknown", -1)
+    answer = (await typed("send", "--to", "小灰", "x", "--json")).json
+    assert (answer["outcome"], answer["code"]) == ("unknown", -1)
 
 
 async def test_5_the_gateway_dies(typed: Typed, api: Gateway, account: MemoryAccount) -> None:
@@ -253,8 +253,8 @@ async def test_6_no_gateway_runs(typed: Typed) -> None:
         code, out, err = await typed(*command)
         assert (code, out) == (6, "")
         assert "no openwx runs with data_dir" in err
-        told = (await typed(*command, "--json")).json
-        assert (told["outcome"], told["code"]) == ("not_running", -1)
+        answer = (await typed(*command, "--json")).json
+        assert (answer["outcome"], answer["code"]) == ("not_running", -1)
 
 
 async def test_6_the_account_is_not_logged_in(
@@ -262,8 +262,8 @@ async def test_6_the_account_is_not_logged_in(
 ) -> None:
     account.wanted_code = "1234"
     await gateway.get("stop_client")
-    told = (await typed("send", "--to", "小灰", "x", "--json")).json
-    assert told["outcome"] == "not_running"
+    answer = (await typed("send", "--to", "小灰", "x", "--json")).json
+    assert answer["outcome"] == "not_running"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -308,8 +308,8 @@ async def test_1_everything_else(
         code, out, err = await typed("send", "--to", "小灰", "x", *options)
         assert (code, out) == (1, "")
         assert words in err
-    told = (await typed("send", "--to", "小灰", "x", "--json")).json
-    assert (told["outcome"], told["code"]) == ("failed", -2)
+    answer = (await typed("send", "--to", "小灰", "x", "--json")).json
+    assert (answer["outcome"], answer["code"]) == ("failed", -2)
     to_shop = ("send", "--to", "小灰", "x", "--client", "shop")
     await until_seen(lambda: typed(*to_shop), lambda done: done.code != 6)  # it logs in
     assert peer.account("shop").friend("小灰").texts == ["x"]
@@ -338,9 +338,9 @@ async def test_by_ilink(
     while (ended := await typed("send", "--to", "@owner", "again")).code == 0:
         assert len(owner.texts) < 20
     assert (ended.code, ended.out) == (1, "")
-    told = (await typed("send", "--to", "@owner", "again", "--json")).json
-    assert (told["outcome"], told["code"]) == ("failed", 201)
-    assert told["status"] in ended.err
+    answer = (await typed("send", "--to", "@owner", "again", "--json")).json
+    assert (answer["outcome"], answer["code"]) == ("failed", 201)
+    assert answer["status"] in ended.err
     code, out, err = await typed("send", "--to", "@owner", "--async", "later")
     assert (code, out) == (0, "")
     assert re.match("openwx: it is kept, and waits for .", err)
@@ -419,15 +419,15 @@ async def test_ask(typed: Typed, api: Gateway, account: MemoryAccount) -> None:
     )
     assert await friend.hears_text() == "where?"
     friend.says("\x1b[2J")
-    told = (await asking).json
-    assert (told["outcome"], told["code"], told["reply"]) == ("answered", 0, "\x1b[2J")
+    answer = (await asking).json
+    assert (answer["outcome"], answer["code"], answer["reply"]) == ("answered", 0, "\x1b[2J")
 
 
 async def test_1_nobody_answers(typed: Typed, api: Gateway, account: MemoryAccount) -> None:
     code, out, err = await typed("ask", "--to", "小灰", "--timeout", "1", "hello?")
     assert (code, out, err) == (1, "", "openwx: it was sent, and no answer came within 1 s\n")
-    told = (await typed("ask", "--to", "小灰", "--timeout", "1", "hello?", "--json")).json
-    assert (told["outcome"], told["code"], told["reply"]) == ("failed", 0, None)
+    answer = (await typed("ask", "--to", "小灰", "--timeout", "1", "hello?", "--json")).json
+    assert (answer["outcome"], answer["code"], answer["reply"]) == ("failed", 0, None)
     assert account.friend("小灰").texts == ["hello?"] * 2
 
 

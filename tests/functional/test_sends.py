@@ -43,8 +43,8 @@ async def test_a_text_is_heard_as_it_was_given(
         reply = await call("send_friend_message", account="xiaohui2016", content=text)
         assert reply.code == 0
         assert account.sent[-1].msg_id == reply.json["msg_id"]
-    uploads = await receiver.gets(3, post_type="send_message")
-    assert {upload["content"] for upload in uploads} == {text.replace("\u2005", " ")}
+    reports = await receiver.gets(3, post_type="send_message")
+    assert {report["content"] for report in reports} == {text.replace("\u2005", " ")}
     assert friend.texts == former + [text] * 3
 
 
@@ -140,9 +140,9 @@ async def test_to_everybody(api: Gateway, account: Account, receiver: Receiver) 
     assert reply.json == {"code": 0, "status": "request already in execution", "count": 14}
     for friend in account.friends:
         assert await friend.hears_text() == "节日快乐"
-    uploads = await receiver.gets(14, post_type="send_message", content="节日快乐", code=0)
-    assert len({upload["receiver_id"] for upload in uploads}) == 14
-    assert {upload["receiver_category"] for upload in uploads} == {"好友"}
+    reports = await receiver.gets(14, post_type="send_message", content="节日快乐", code=0)
+    assert len({report["receiver_id"] for report in reports}) == 14
+    assert {report["receiver_category"] for report in reports} == {"好友"}
     assert len(account.sent) == 14
 
 
@@ -157,14 +157,14 @@ async def test_everybody_stands_alone(api: Gateway, account: Account) -> None:
 # -- what is uploaded ------------------------------------------------------------------------------------
 
 
-async def test_a_sent_message_is_uploaded(
+async def test_a_sent_message_is_reported(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     answer = (await api.get("send_friend_message", account="xiaohui2016", content="hi")).json
-    upload = await receiver.get(post_type="send_message")
-    assert upload["id"] == answer["id"]
-    assert upload["id"] == f"{answer['msg_id']}:{upload['receiver_id']}"
-    assert upload["time"].isdecimal()
+    report = await receiver.get(post_type="send_message")
+    assert report["id"] == answer["id"]
+    assert report["id"] == f"{answer['msg_id']}:{report['receiver_id']}"
+    assert report["time"].isdecimal()
     expected = {
         "type": "friend_message", "class": "send", "format": "text", "source": "local", "code": 0,
         "msg": "发送成功", "info": "", "content": "hi",
@@ -174,20 +174,20 @@ async def test_a_sent_message_is_uploaded(
         "receiver_markname": "", "receiver_category": "好友",
         "receiver_uid": account.friend("小灰").uin,
     }  # fmt: skip
-    assert {name: upload[name] for name in expected} == expected
-    assert not {name for name in upload if name.startswith("group")}
+    assert {name: report[name] for name in expected} == expected
+    assert not {name for name in report if name.startswith("group")}
 
 
-async def test_a_message_sent_to_a_group_is_uploaded(
+async def test_a_message_sent_to_a_group_is_reported(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     answer = (await api.get("send_group_message", displayname="PERL学习交流", content="hi")).json
-    upload = await receiver.get(post_type="send_message")
-    assert upload["id"] == answer["id"] == f"{answer['msg_id']}:{upload['group_id']}"
-    assert (upload["type"], upload["class"], upload["source"]) == ("group_message", "send", "local")
-    assert (upload["group"], upload["group_name"]) == ("PERL学习交流", "PERL学习交流")
-    assert upload["sender"] == "我是谁"
-    assert not {name for name in upload if name.startswith("receiver")}
+    report = await receiver.get(post_type="send_message")
+    assert report["id"] == answer["id"] == f"{answer['msg_id']}:{report['group_id']}"
+    assert (report["type"], report["class"], report["source"]) == ("group_message", "send", "local")
+    assert (report["group"], report["group_name"]) == ("PERL学习交流", "PERL学习交流")
+    assert report["sender"] == "我是谁"
+    assert not {name for name in report if name.startswith("receiver")}
 
 
 async def test_async_sends_are_reported(
@@ -198,15 +198,15 @@ async def test_async_sends_are_reported(
     await hanging.strikes()
     assert not receiver.got(uid=uid)
     hanging.release()
-    upload = await receiver.get(uid=uid)
-    assert (upload["post_type"], upload["content"], upload["code"]) == ("send_message", "later", 0)
-    assert upload["id"].startswith(account.sent[0].msg_id)
+    report = await receiver.get(uid=uid)
+    assert (report["post_type"], report["content"], report["code"]) == ("send_message", "later", 0)
+    assert report["id"].startswith(account.sent[0].msg_id)
     simulator.faults.clear()
     simulator.faults.add("webwxsendmsg", Fault.RET, ret=1, errmsg="no", times=1)
     uid = (await send(api, content="never", **{"async": "1"})).json["uid"]
-    upload = await receiver.get(uid=uid)
-    assert (upload["code"], upload["msg"], upload["id"]) == (201, "发送失败", "")
-    assert "no" in upload["info"]
+    report = await receiver.get(uid=uid)
+    assert (report["code"], report["msg"], report["id"]) == (201, "发送失败", "")
+    assert "no" in report["info"]
 
 
 async def test_many_at_once(api: Gateway, account: Account, receiver: Receiver) -> None:
@@ -254,9 +254,9 @@ async def test_a_refused_send(
     assert (reply.status, reply.code) == (200, code)
     assert (reply.json["ret"], reply.json["errmsg"]) == (ret, "不行")
     assert "不行" in reply.words
-    upload = await receiver.get(post_type="send_message")
-    assert (upload["code"], upload["msg"]) == (code, "发送失败")
-    assert "不行" in upload["info"]
+    report = await receiver.get(post_type="send_message")
+    assert (report["code"], report["msg"]) == (code, "发送失败")
+    assert "不行" in report["info"]
     assert not account.sent
     assert (await send(api)).code == 0, "the next one works"
     assert account.logins == 1
@@ -268,8 +268,8 @@ async def test_an_accepted_send_outlasts_too_often(
 ) -> None:
     simulator.faults.add("webwxsendmsg", Fault.RET, ret=1205, times=2)
     uid = (await send(api, **{"async": "1"})).json["uid"]
-    upload = await receiver.get(uid=uid)
-    assert upload["code"] == 0
+    report = await receiver.get(uid=uid)
+    assert report["code"] == 0
     assert account.filehelper.texts == ["x"]
 
 
@@ -298,8 +298,8 @@ async def test_tries_come_to_an_end(
     reply = await send(gateway)
     assert (reply.status, reply.code) == (200, -5)
     assert len(simulator.calls_of("webwxsendmsg")) == 2
-    upload = await receiver.get(post_type="send_message")
-    assert (upload["code"], upload["msg"]) == (-5, "发送失败")
+    report = await receiver.get(post_type="send_message")
+    assert (report["code"], report["msg"]) == (-5, "发送失败")
     assert not account.sent
     simulator.faults.clear()
     assert (await send(gateway)).code == 0
@@ -326,8 +326,8 @@ async def test_nobody_waits_for_ever(
     assert await account.filehelper.hears_text() == "begun"
     assert (await send(gateway, content="next")).code == 0
     assert account.filehelper.texts == ["begun", "next"]
-    uploads = await receiver.gets(2, post_type="send_message")
-    assert [(upload["content"], upload["code"]) for upload in uploads] == [
+    reports = await receiver.gets(2, post_type="send_message")
+    assert [(report["content"], report["code"]) for report in reports] == [
         ("begun", 0),
         ("next", 0),
     ]

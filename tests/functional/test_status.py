@@ -75,9 +75,14 @@ async def test_what_waits_and_what_failed(
     wanted = "waiting: 2 sends, 2 deliveries, 1 medium; 1 delivery failed (openwx outbox list)"
     assert wanted in out
     code, out, _ = await status(typed, gateway, "--json")
-    told = json.loads(out)
-    assert (code, told["code"], told["version"], told["url"]) == (0, 0, __version__, gateway.url)
-    default = told["accounts"]["default"]
+    answer = json.loads(out)
+    assert (code, answer["code"], answer["version"], answer["url"]) == (
+        0,
+        0,
+        __version__,
+        gateway.url,
+    )
+    default = answer["accounts"]["default"]
     assert default.pop("sync_age_s") < PATIENCE_S
     assert default == {
         "state": "running",
@@ -142,8 +147,8 @@ def test_durations(seconds: int, words: str) -> None:
 
 async def test_json_is_one_object_of_readyz(typed: Typed, api: Gateway) -> None:
     code, out, _ = await status(typed, api, "--json")
-    told: dict[str, Any] = json.loads(out)
+    reply: dict[str, Any] = json.loads(out)
     async with api._http.get(f"{api.url}/readyz") as answer:
         there = await answer.json()
     assert code == 0
-    assert {"url", *there} == told.keys()
+    assert {"url", *there} == reply.keys()

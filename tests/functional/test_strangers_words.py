@@ -44,8 +44,8 @@ async def test_a_record_of_no_contact_makes_no_friend(
     person.says("hi")
     account.phone.opens(person)
     account.contact_changed(person)
-    told = await receiver.get(content="hi")
-    assert (told["type"], told["sender_id"]) == ("friend_message", id_of(account, person))
+    report = await receiver.get(content="hi")
+    assert (report["type"], report["sender_id"]) == ("friend_message", id_of(account, person))
     await in_sync(account, receiver)
     assert receiver.events("new_friend", "lose_friend", "friend_property_change") == []
     assert await friends(api, id=id_of(account, person)) == []
@@ -87,9 +87,9 @@ async def test_of_emoji_of_any_length_nothing_is_left_but_characters(
     for wire in (spans, broken, spans.replace('"', "'"), spans.replace("class", "\n id='x' CLASS")):
         receiver.forget()
         friend.sends(1, f"[{wire}]")
-        told = (await receiver.get(type="friend_message"))["content"]
-        assert (told[0], told[-1]) == ("[", "]")
-        assert not set(told) & set("<>=\"'"), told
+        report = (await receiver.get(type="friend_message"))["content"]
+        assert (report[0], report[-1]) == ("[", "]")
+        assert not set(report) & set("<>=\"'"), report
     monkeypatch.setattr(
         "openwx.simulator.wire.records.name_on_wire", lambda name: f"{name}{spans}" if name else ""
     )
@@ -111,12 +111,12 @@ async def test_what_people_type_stays_what_they_typed(
 ) -> None:
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     friend.says(typed)
-    told = await receiver.get(type="friend_message")
-    assert (told["content"], told["format"]) == (typed, "text")
+    report = await receiver.get(type="friend_message")
+    assert (report["content"], report["format"]) == (typed, "text")
     group.member_says(group.others[0], typed)
-    told = await receiver.get(type="group_message")
-    assert (told["content"], told["format"]) == (typed, "text")
-    assert told["sender_id"] == id_of(account, group.others[0].person)
+    report = await receiver.get(type="group_message")
+    assert (report["content"], report["format"]) == (typed, "text")
+    assert report["sender_id"] == id_of(account, group.others[0].person)
     friend.renames(f"灰 {typed.strip()}")
     *_, new = await receiver.get_event("friend_property_change")
     assert new == f"灰 {typed.strip()}"
@@ -148,10 +148,10 @@ async def test_notices_are_words(
     group = account.group("PERL学习交流")
     account.receive(account.friend("小灰"), account.owner, wire, msg_type=msg_type)
     account.receive(group, account.owner, wire, msg_type=msg_type)
-    told = await receiver.get(type="friend_message")
-    assert (told["format"], told["content"]) == ("notice", words)
-    told = await receiver.get(type="group_notice")
-    assert (told["format"], told["content"], told["group"]) == ("text", words, "PERL学习交流")
+    report = await receiver.get(type="friend_message")
+    assert (report["format"], report["content"]) == ("notice", words)
+    report = await receiver.get(type="group_notice")
+    assert (report["format"], report["content"], report["group"]) == ("text", words, "PERL学习交流")
 
 
 @rows(
@@ -174,12 +174,12 @@ async def test_system_messages_that_take_nothing_back_are_notices(
     group = account.group("PERL学习交流")
     account.receive(account.friend("小灰"), account.owner, escaped(xml), msg_type=10002)
     group.member_sends(group.others[0], 10002, escaped(xml))
-    told = await receiver.get(type="friend_message")
-    assert (told["format"], told["content"]) == ("notice", words)
-    assert "revoke_id" not in told
-    told = await receiver.get(type="group_notice")
-    assert (told["content"], told["post_type"]) == (words, "receive_message")
-    assert not {name for name in told if name.startswith("sender")}
+    report = await receiver.get(type="friend_message")
+    assert (report["format"], report["content"]) == ("notice", words)
+    assert "revoke_id" not in report
+    report = await receiver.get(type="group_notice")
+    assert (report["content"], report["post_type"]) == (words, "receive_message")
+    assert not {name for name in report if name.startswith("sender")}
 
 
 async def test_a_message_on_which_a_bug_trips_is_published_raw(
@@ -200,8 +200,8 @@ async def test_a_message_on_which_a_bug_trips_is_published_raw(
     group.member_sends(group.others[0], 49, "<msg>raw</msg>")
     friend.says("still here")
     for kind in ("friend_message", "group_message"):
-        told = await receiver.get(type=kind, format="unknown")
-        assert told["content"] == "<msg>raw</msg>"
+        report = await receiver.get(type=kind, format="unknown")
+        assert report["content"] == "<msg>raw</msg>"
     await receiver.get(content="still here")
     assert "ZeroDivisionError" in caplog.text
     await api.reaches("running")
@@ -240,8 +240,8 @@ async def test_no_markup_is_ever_a_uid(api: Gateway, account: Account, receiver:
         fields={"StatusNotifyCode": 4},
     )  # fmt: skip
     people[0].says("end")
-    told = await receiver.get(content="end")
-    assert told["sender_uid"] == 4711
+    report = await receiver.get(content="end")
+    assert report["sender_uid"] == 4711
     listed = json.dumps((await api.get("get_friend_info")).json, ensure_ascii=False)
     assert "<br" not in listed
 

@@ -89,7 +89,7 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
     }
     friend, other = account.friend("小灰"), account.friend("momo")
-    told: list[Any] = []
+    found: list[Any] = []
     last = "0"
 
     async def read_until(api: Api, enough: Callable[[], bool]) -> None:
@@ -98,7 +98,7 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
             while not enough():
                 event = await source.next(30)
                 assert event is not None
-                told.append(event.json["format"] == "media" or event.content)
+                found.append(event.json["format"] == "media" or event.content)
                 last = event.id
 
     for round_ in range(3):
@@ -112,14 +112,14 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
         friend.says(f"behind {round_}")
         other.says(f"elsewhere {round_}")
         await slow.strikes()
-        await read_until(api, lambda: f"elsewhere {round_}" in told)  # noqa: B023 - at once
+        await read_until(api, lambda: f"elsewhere {round_}" in found)  # noqa: B023 - at once
         await command.kill()
         simulator.faults.remove(slow)
     command = await openwx("serve", "--port", "0", **environ)
     api = Api(await command.url(), world.http)
-    await read_until(api, lambda: len(told) >= 9)
-    assert [one for one in told if "elsewhere" in str(one)] == [f"elsewhere {n}" for n in range(3)]
-    own = [one for one in told if "elsewhere" not in str(one)]
+    await read_until(api, lambda: len(found) >= 9)
+    assert [one for one in found if "elsewhere" in str(one)] == [f"elsewhere {n}" for n in range(3)]
+    own = [one for one in found if "elsewhere" not in str(one)]
     assert own == [True, "behind 0", True, "behind 1", True, "behind 2"]
 
 
@@ -386,14 +386,14 @@ async def test_a_slow_reader_is_notified_and_continues(
     reader, writer = await asyncio.open_connection(sock=client, limit=2**20)
     lines = (await asyncio.wait_for(reader.read(), PATIENCE_S)).decode().splitlines()
     writer.close()
-    told = [msgspec.json.decode(line[6:]) for line in lines if line.startswith("data: ")]
+    answer = [msgspec.json.decode(line[6:]) for line in lines if line.startswith("data: ")]
     ids = [line[4:] for line in lines if line.startswith("id: ")]
-    end = told.pop()
+    end = answer.pop()
     assert end == {"reason": "nothing was read for 0.3 seconds", "after": int(ids[-1])}
-    assert 0 < len(told) < MANY
+    assert 0 < len(answer) < MANY
     async with event_source(api, last_id=ids[-1], type="receive_message") as source:
-        rest = await source.texts(MANY - len(told))
-    found = [upload["content"] for upload in told] + rest
+        rest = await source.texts(MANY - len(answer))
+    found = [report["content"] for report in answer] + rest
     assert [text.partition(" ")[0] for text in found] == [str(n) for n in range(MANY)]
 
 
@@ -443,7 +443,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
     friend.says("2")
     await until_drained(api, 2)
     found = await api.get("check_event", after=last, timeout="5")
-    assert [upload["content"] for upload in found.json] == ["1", "2"]
+    assert [report["content"] for report in found.json] == ["1", "2"]
     # Reading removes nothing: other readers get it, too, and so does the same one again.
     assert (await api.get("check_event", after=last, timeout="5")).body == found.body
     waiting = asyncio.create_task(
@@ -451,7 +451,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
     )
     friend.says("3")
     third = await waiting
-    assert [upload["content"] for upload in third.json] == ["3"]
+    assert [report["content"] for report in third.json] == ["3"]
     assert int(third.headers["X-Openwx-Last-Id"]) > int(found.headers["X-Openwx-Last-Id"])
     none = await api.get("check_event", after=last, timeout="0", chat="momo")
     assert none.json == []
@@ -459,15 +459,15 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
     only = await api.get(
         "check_event", after=last, timeout="0", chat="小灰", type="receive_message"
     )
-    assert [upload["content"] for upload in only.json] == ["1", "2", "3"]
+    assert [report["content"] for report in only.json] == ["1", "2", "3"]
 
 
 async def until_drained(api: Gateway, n: int) -> None:
     """Wait until plain ``check_event`` has returned so many: it has a list of its own."""
-    told: list[Any] = []
+    found: list[Any] = []
     async with asyncio.timeout(PATIENCE_S):
-        while len(told) < n:
-            told += (await api.get("check_event", timeout="5", type="nonsense")).json
+        while len(found) < n:
+            found += (await api.get("check_event", timeout="5", type="nonsense")).json
 
 
 async def test_check_event_shows_what_is_forgotten(

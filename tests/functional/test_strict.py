@@ -86,7 +86,7 @@ async def test_refusals_of_wechat(api: Gateway, simulator: Simulator) -> None:
         faults.clear()
 
 
-async def test_a_medium_that_is_refused_while_the_body_is_read(api: Gateway) -> None:
+async def test_a_file_that_is_refused_while_the_body_is_read(api: Gateway) -> None:
     """The parameters of the body are not known then: those of the address and the header count."""
 
     def body() -> aiohttp.FormData:

@@ -41,9 +41,9 @@ async def line(command: Command) -> str:
 
 
 async def report(command: Command) -> Json:
-    told = json.loads(await line(command))
-    assert isinstance(told, dict)
-    return told
+    answer = json.loads(await line(command))
+    assert isinstance(answer, dict)
+    return answer
 
 
 async def keeps(state: Path, id: int | None = None) -> int:
@@ -89,8 +89,8 @@ async def test_json_is_the_report_and_its_id(
     _, out, _ = await command.ends()
     assert "\x1b" not in out
     assert "\x7f" not in out
-    (told,) = map(json.loads, out.splitlines())
-    first, *others = told.items()
+    (answer,) = map(json.loads, out.splitlines())
+    first, *others = answer.items()
     assert first == ("seq", int(first[1]))
     assert dict(others) == uploaded
 
@@ -105,17 +105,17 @@ async def test_what_comes_meanwhile_is_printed_once(
     command = await tail(*options)
     began = await keeps(state)
     friend.says("1")
-    told = await report(command)
-    assert told["content"] == "1"
-    assert await keeps(state, told["seq"]) > began
+    posted = await report(command)
+    assert posted["content"] == "1"
+    assert await keeps(state, posted["seq"]) > began
     await gateway.stop()
     friend.says("2")
     await command.says("the stream ended: .*; it goes on when it can connect again")
     again = await world.start()
     assert again.url != gateway.url
-    told = await report(command)
-    assert told["content"] == "2"
-    await keeps(state, told["seq"])
+    posted = await report(command)
+    assert posted["content"] == "2"
+    await keeps(state, posted["seq"])
     await command.kill()
     friend.says("3")
     await account.acknowledges()
@@ -156,11 +156,11 @@ async def test_signals_end_it(
     command = await tail("--json", *RECEIVED, "--state", str(state))
     await keeps(state)
     account.friend("小灰").says("1")
-    told = await report(command)
-    await keeps(state, told["seq"])
+    posted = await report(command)
+    await keeps(state, posted["seq"])
     command.process.send_signal(getattr(signal, name))
     assert await command.ends() == (code, "", "")
-    assert int(state.read_text()) == told["seq"]
+    assert int(state.read_text()) == posted["seq"]
 
 
 async def test_what_it_refuses(tail: Start, typed: Typed, api: Gateway, tmp_path: Path) -> None:

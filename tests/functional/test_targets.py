@@ -33,7 +33,7 @@ def settings(log: Receiver, **more: Any) -> Json:
 
 
 def contents(receiver: Receiver) -> list[str]:
-    return [upload.json["content"] for upload in receiver.uploads if "content" in upload.json]
+    return [report.json["content"] for report in receiver.reports if "content" in report.json]
 
 
 async def test_one_that_is_down_all_the_time_delays_no_other(
@@ -210,7 +210,7 @@ async def test_header_values_are_shown_nowhere(
     api = await world.run(settings=chosen)
     account.friend("小灰").says("hello")
     await log.get(content="hello")
-    assert log.uploads[0].headers["x-key"] == SECRET
+    assert log.reports[0].headers["x-key"] == SECRET
     (failed,) = await have_failed(api)
     assert failed["error"].startswith("HTTP 403")
     pages = [

@@ -90,8 +90,8 @@ async def test_every_route_answers_as_the_contract_says(
     picture = tmp_path / "a.png"
     picture.write_bytes(PNG)
     good = works(account, str(picture))
-    told = {*good, *NEVER, *EMPTY, *WORK_ELSEWHERE, *STREAMS}
-    assert told == {row.name for row in routes()}
+    found = {*good, *NEVER, *EMPTY, *WORK_ELSEWHERE, *STREAMS}
+    assert found == {row.name for row in routes()}
     for name, capability in NEVER.items():
         for call in (gateway.get, gateway.post):
             reply = await call(name)
@@ -143,9 +143,9 @@ async def test_it_is_said_before_the_login(world: World, account: MemoryAccount)
 
 async def test_over_a_socket_and_by_the_client(api: Gateway, account: MemoryAccount) -> None:
     async with socket(api) as ws:
-        told = await ws.call("send_group_message", displayname="项目组", content="hi")
-        assert (told["http_status"], told["answer"]["code"]) == (501, -10)
-        assert told["answer"]["capability"] == "groups"
+        answer = await ws.call("send_group_message", displayname="项目组", content="hi")
+        assert (answer["http_status"], answer["answer"]["code"]) == (501, -10)
+        assert answer["answer"]["capability"] == "groups"
         assert (await ws.call("get_group_info"))["answer"] == []
     async with Client(api.url) as wx:
         with pytest.raises(client.NotSupported) as caught:
@@ -158,14 +158,14 @@ async def test_over_a_socket_and_by_the_client(api: Gateway, account: MemoryAcco
 async def test_what_an_account_can_do_is_listed(api: Gateway, account: MemoryAccount) -> None:
     friend = account.friend("小灰").record
     for name in ("get_client_info", "check_client"):
-        told = (await api.get(name)).json
-        told = told if name == "get_client_info" else told["client"][0]
-        assert told["transport"] == "ilink"
-        assert told["capabilities"] == ["contacts", "send_media", "send_text"]
-        assert "budget" not in told
+        answer = (await api.get(name)).json
+        answer = answer if name == "get_client_info" else answer["client"][0]
+        assert answer["transport"] == "ilink"
+        assert answer["capabilities"] == ["contacts", "send_media", "send_text"]
+        assert "budget" not in answer
     account.left = {account.friend("小灰"): 3}
-    (told,) = (await api.get("check_client")).json["client"]
-    (budget,) = told["budget"]
+    (answer,) = (await api.get("check_client")).json["client"]
+    (budget,) = answer["budget"]
     until = budget.pop("until")
     assert isinstance(until, int)
     assert time.time() + 80_000 < until < time.time() + 90_000
@@ -229,8 +229,8 @@ async def test_the_owner_is_written_to(api: Gateway, account: MemoryAccount) -> 
         wrong = await api.get(name, id="@owner", displayname="小灰", content="x")
         assert (wrong.code, "without other selectors" in wrong.words) == (-2, True), name
     async with socket(api) as ws:
-        told = await ws.call("send_friend_message", id="@owner", content="over a socket")
-        assert told["answer"]["code"] == 0
+        answer = await ws.call("send_friend_message", id="@owner", content="over a socket")
+        assert answer["answer"]["code"] == 0
     accepted = await api.post("send_friend_message", id="@owner", content="later", **{"async": "1"})
     assert accepted.code == 0
     sent = await owner.hears(5)

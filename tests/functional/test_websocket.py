@@ -147,7 +147,7 @@ async def test_long_polls_can_be_called_too(api: Gateway, account: MemoryAccount
     async with socket(api, type="login") as ws:
         account.friend("小灰").says("1")
         answer = await ws.call("check_event", timeout=10)
-        assert [upload["content"] for upload in answer["answer"]] == ["1"]
+        assert [report["content"] for report in answer["answer"]] == ["1"]
 
 
 def waits(id_: Any, **params: str) -> Any:
@@ -493,8 +493,8 @@ async def test_a_slow_reader_is_notified_and_continues(
     assert 0 < len(events) < MANY
     async with socket(api, after=str(last["after"]), type="receive_message") as ws:
         rest = await ws.texts(MANY - len(events))
-    told = [event["event"]["content"] for event in events] + rest
-    assert [text.partition(" ")[0] for text in told] == [str(n) for n in range(MANY)]
+    found = [event["event"]["content"] for event in events] + rest
+    assert [text.partition(" ")[0] for text in found] == [str(n) for n in range(MANY)]
 
 
 async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:

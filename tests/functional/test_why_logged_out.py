@@ -18,9 +18,9 @@ async def says(gateway: Gateway, state: str, cause: str) -> None:
     client = await gateway.reaches(state)
     info = (await gateway.get("get_client_info")).json
     refused = (await gateway.get("get_user_info")).json
-    for told in (client, info, refused):
-        assert told["state"] == state
-        assert told["state_reason"].count(cause) == 1, told
+    for found in (client, info, refused):
+        assert found["state"] == state
+        assert found["state_reason"].count(cause) == 1, found
     assert cause in refused["status"]
 
 

@@ -283,4 +283,4 @@ async def test_nothing_was_done(api: Gateway, account: Account, receiver: Receiv
     assert "still there" in [event.get("content") for event in events]
     assert (await api.get("send_friend_message", id="filehelper", content="wanted")).code == 0
     await receiver.get(post_type="send_message", content="wanted")
-    assert not [one for one in receiver.uploads if one.json.get("content") == "unwanted"]
+    assert not [one for one in receiver.reports if one.json.get("content") == "unwanted"]

@@ -41,7 +41,7 @@ NO_EVENTS = {"post_event": False}
 
 
 @dataclass(frozen=True)
-class Upload:
+class PostedReport:
     """One POST to ``post_api``, as it came."""
 
     json: Json
@@ -58,13 +58,13 @@ class Upload:
         return all(name in self.json and self.json[name] == value for name, value in fields.items())
 
 
-Behaviour = Callable[[Upload], Awaitable[web.StreamResponse]]
+Behaviour = Callable[[PostedReport], Awaitable[web.StreamResponse]]
 
 
 def answers(status: int = 200, **headers: str) -> Behaviour:
     """Answer without a body."""
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         return web.Response(status=status, headers=headers)
 
     return answer
@@ -76,7 +76,7 @@ def says(body: object, *, content_type: str = "application/json", status: int = 
     if data is None:
         data = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         return web.Response(body=data, status=status, headers={"Content-Type": content_type})
 
     return answer
@@ -90,7 +90,7 @@ def replies(text: str) -> Behaviour:
 def never_answers() -> Behaviour:
     """Keep the connection open, and answer nothing."""
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(_: PostedReport) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -108,9 +108,9 @@ class Receiver:
     """A ``post_api``: records reports, and answers an empty 200 unless a rule says otherwise."""
 
     def __init__(self) -> None:
-        self.uploads: list[Upload] = []
+        self.reports: list[PostedReport] = []
         """All that came, oldest first, also what was refused or never answered."""
-        self.answered: list[Upload] = []
+        self.answered: list[PostedReport] = []
         """Those among them that got an answer of 2xx."""
         self.port = 0
         self._rules: list[_Rule] = []
@@ -155,7 +155,7 @@ class Receiver:
 
     def got(self, **fields: Any) -> list[Json]:
         """Return the reports so far that have these values."""
-        return [upload.json for upload in self.uploads if upload.fits(**fields)]
+        return [report.json for report in self.reports if report.fits(**fields)]
 
     def events(self, *names: str) -> list[tuple[str, list[Any]]]:
         """Return the events so far, as name and parameters; all of them where no name is given."""
@@ -167,7 +167,7 @@ class Receiver:
 
     def forget(self) -> None:
         """Forget all reports so far."""
-        self.uploads.clear()
+        self.reports.clear()
         self.answered.clear()
 
     async def gets(self, n: int = 1, *, timeout_s: float = PATIENCE_S, **fields: Any) -> list[Json]:
@@ -197,28 +197,28 @@ class Receiver:
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
-            came = "\n".join(str(upload.json)[:300] for upload in self.uploads)
+            came = "\n".join(str(report.json)[:300] for report in self.reports)
             raise AssertionError(
                 f"{what} did not come within {timeout_s} s; there are:\n{came}"
             ) from None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        upload = Upload(
+        report = PostedReport(
             msgspec.json.decode(body) if body else {},
             body,
             {name.lower(): value for name, value in request.headers.items()},
             dict(request.query),
         )
-        await self._note(self.uploads, upload)
-        response = await self._behaviour(upload)(upload)
+        await self._note(self.reports, report)
+        response = await self._behaviour(report)(report)
         if 200 <= response.status < 300:
-            await self._note(self.answered, upload)
+            await self._note(self.answered, report)
         return response
 
-    def _behaviour(self, upload: Upload) -> Behaviour:
+    def _behaviour(self, report: PostedReport) -> Behaviour:
         for rule in self._rules:
-            if upload.fits(**rule.fields):
+            if report.fits(**rule.fields):
                 if rule.times is not None:
                     rule.times -= 1
                     if rule.times == 0:
@@ -226,9 +226,9 @@ class Receiver:
                 return rule.behaviour
         return answers(200)
 
-    async def _note(self, kept: list[Upload], upload: Upload) -> None:
+    async def _note(self, kept: list[PostedReport], report: PostedReport) -> None:
         async with self._changed:
-            kept.append(upload)
+            kept.append(report)
             self._changed.notify_all()
 
 
@@ -463,6 +463,6 @@ class Command:
         await self.process.communicate()
 
 
-def texts(uploads: list[Json]) -> Iterator[str]:
+def texts(reports: list[Json]) -> Iterator[str]:
     """Return the contents of messages."""
-    return (str(upload["content"]) for upload in uploads)
+    return (str(report["content"]) for report in reports)

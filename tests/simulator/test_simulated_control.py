@@ -114,8 +114,8 @@ def test_every_verb_is_documented() -> None:
 async def test_media_from_data_samples_and_noise(
     control: Control, client: WebClient, account: Account
 ) -> None:
-    async def image(**medium: Any) -> bytes:
-        sent = await control.post("friend/sends_image", friend="小灰", **medium)
+    async def image(**file: Any) -> bytes:
+        sent = await control.post("friend/sends_image", friend="小灰", **file)
         return (await client.download("webwxgetmsgimg", msgid=sent["msg_id"]))[1]
 
     assert await image() == JPEG

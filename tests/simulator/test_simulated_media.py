@@ -41,11 +41,11 @@ def test_samples_are_what_they_are_called(sample: bytes, mime: str) -> None:
 
 
 def test_generated_media_are_the_same_everywhere() -> None:
-    medium, data = Medium.generated(3 * 2**20 + 7, 5), bytes_of(3 * 2**20 + 7, 5)
-    assert medium.data == data
-    assert medium.md5 == Medium(data).md5
+    file, data = Medium.generated(3 * 2**20 + 7, 5), bytes_of(3 * 2**20 + 7, 5)
+    assert file.data == data
+    assert file.md5 == Medium(data).md5
     for begin, end in ((0, 10), (2**20 - 3, 2**20 + 3), (2**21 + 1, None)):
-        assert b"".join(medium.blocks(begin, end)) == data[begin:end]
+        assert b"".join(file.blocks(begin, end)) == data[begin:end]
         assert b"".join(Medium(data).blocks(begin, end)) == data[begin:end]
 
 

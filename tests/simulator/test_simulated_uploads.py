@@ -24,9 +24,9 @@ async def test_a_small_file(client: WebClient, account: Account) -> None:
     assert answer["MediaId"].startswith("@crypt_")
     assert (answer["StartPos"], answer["CDNThumbImgHeight"]) == (len(JPEG), 100)
     assert answer["EncryFileName"] == "a%20b%20%26%20c.jpg"
-    medium = account.media[answer["MediaId"]]
-    assert (medium.data, medium.name, medium.kind) == (JPEG, "a b & c.jpg", "pic")
-    assert (medium.mime, medium.md5) == ("image/jpeg", hashlib.md5(JPEG).hexdigest())
+    file = account.media[answer["MediaId"]]
+    assert (file.data, file.name, file.kind) == (JPEG, "a b & c.jpg", "pic")
+    assert (file.mime, file.md5) == ("image/jpeg", hashlib.md5(JPEG).hexdigest())
 
 
 async def test_chunks(client: WebClient, account: Account, simulator: Simulator) -> None:
@@ -55,7 +55,7 @@ async def test_only_the_last_chunk_brings_the_media_id_and_repeats_do_no_harm(
     last, repeated = await chunk(1), await chunk(1)
     assert last["MediaId"] == repeated["MediaId"] != ""
     assert (await chunk(0))["MediaId"] == ""
-    assert [medium.data for medium in account.media.values()] == [data]
+    assert [file.data for file in account.media.values()] == [data]
 
 
 async def test_a_lost_answer_of_a_chunk(
@@ -145,8 +145,8 @@ async def test_forms_as_clients_write_them(
     headers = {"Content-Type": "multipart/form-data; boundary=xyz"}
     async with client.http.post(url, data=body + b"\r\n--xyz--\r\n", headers=headers) as answer:
         assert json.loads(await answer.read())["BaseResponse"]["Ret"] == 0
-    (medium,) = account.media.values()
-    assert (medium.data, medium.name) == (data, name)
+    (file,) = account.media.values()
+    assert (file.data, file.name) == (data, name)
 
 
 async def test_the_session_of_an_upload_is_in_its_form(client: WebClient, account: Account) -> None:
@@ -188,11 +188,11 @@ async def test_media_that_are_measured_and_not_kept(
 ) -> None:
     simulator.settings.keep_media = False
     data = bytes_of(3 * CHUNK, 2)
-    medium = account.media[(await client.upload(data))["MediaId"]]
-    assert (medium.size, medium.md5) == (len(data), hashlib.md5(data).hexdigest())
-    assert not medium.is_kept
+    file = account.media[(await client.upload(data))["MediaId"]]
+    assert (file.size, file.md5) == (len(data), hashlib.md5(data).hexdigest())
+    assert not file.is_kept
     with pytest.raises(LookupError, match="were not kept"):
-        _ = medium.data
+        _ = file.data
 
 
 async def test_a_media_id_outlives_the_login_but_not_the_time(
@@ -224,4 +224,4 @@ async def test_two_files_with_one_client_media_id(client: WebClient, account: Ac
         answer = await client.upload(second, request=request)
         assert answer["BaseResponse"]["Ret"] == 1
         assert (await client.upload(first, request=request))["MediaId"] != ""
-    assert [medium.data for medium in account.media.values()] == [first]
+    assert [file.data for file in account.media.values()] == [first]

@@ -764,11 +764,11 @@ def test_check_exposure_of_settings_made_by_hand() -> None:
 
 def test_the_example_holds_the_defaults() -> None:
     loaded = load(EXAMPLE, {}, {})
-    told = loaded.settings.model_dump()
-    assert told["report"].pop("post_event") is True
+    found = loaded.settings.model_dump()
+    assert found["report"].pop("post_event") is True
     default = load(None, {}, {}).settings.model_dump()
     assert default["report"].pop("post_event") is False
-    assert told == default
+    assert found == default
     assert loaded.warnings == []
 
 

@@ -194,9 +194,9 @@ def test_the_description_shows_no_secret(tmp_path: Path) -> None:
     lines = describe(loaded)
     assert "store: postgresql://***@10.0.0.5,10.0.0.6:5433/wx?***, schema openwx" in lines
     assert "node: wx-1, lease 15 s, listens for other nodes at 10.0.0.7:3100" in lines
-    for told in (lines, repr(loaded.settings), str(loaded.settings.store)):
-        assert PASSWORD not in told
-        assert SECRET not in told
+    for found in (lines, repr(loaded.settings), str(loaded.settings.store)):
+        assert PASSWORD not in found
+        assert SECRET not in found
     assert "store" not in describe(load(None, {}, {}))
 
 

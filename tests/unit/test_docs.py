@@ -186,19 +186,19 @@ def keys(section: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
 def test_every_setting_is_explained(folder: Path) -> None:
-    told = explained(folder)
+    found = explained(folder)
     tables = {name.strip("[]").partition(".")[0] for name in TABLES}
-    assert set(told[Settings]) == Settings.model_fields.keys() - tables
+    assert set(found[Settings]) == Settings.model_fields.keys() - tables
     for model in TABLES.values():
         inherited = ReportSettings.model_fields.keys() if model is AccountSettings else set()
         own = model.model_fields.keys() - inherited
-        assert set(told[model]) == own, model
+        assert set(found[model]) == own, model
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
 def test_documented_defaults_are_true(folder: Path) -> None:
-    for model, told in explained(folder).items():
-        for name, default in told.items():
+    for model, found in explained(folder).items():
+        for name, default in found.items():
             if (code := re.fullmatch(r"`(.+)`", default)) and "、" not in default:
                 needed = {"name": "a", "token": "b"} if model is AccessKey else {}
                 given = tomllib.loads(f"{name} = {code[1]}") if name != "roots" else {}
@@ -237,8 +237,8 @@ def test_troubleshooting_quotes_what_openwx_says() -> None:
 def recorded(kind: str, name: str, about: str) -> Json:
     """Return what a real run reported (``openwx/api/openapi/examples``)."""
     path = ROOT / "openwx" / "api" / "openapi" / "examples" / f"post_api_{kind}s.json"
-    told: Json = json.loads(path.read_text(encoding="utf-8"))[name][about]
-    return told
+    answer: Json = json.loads(path.read_text(encoding="utf-8"))[name][about]
+    return answer
 
 
 def is_part_of(shown: object, real: object) -> bool:

@@ -19,13 +19,13 @@ async def refusal(url: str) -> str:
 
 async def test_a_refused_connection() -> None:
     port = unused_port()
-    told = await refusal(f"http://127.0.0.1:{port}/hook?token=s3cr3t")
-    assert told == f"cannot connect to 127.0.0.1:{port}: connection refused"
+    words = await refusal(f"http://127.0.0.1:{port}/hook?token=s3cr3t")
+    assert words == f"cannot connect to 127.0.0.1:{port}: connection refused"
 
 
 async def test_an_unknown_name() -> None:
-    told = await refusal("http://nobody.invalid:8000/hook?token=s3cr3t")
-    assert told == "cannot connect to nobody.invalid:8000: its name is not known (DNS)"
+    words = await refusal("http://nobody.invalid:8000/hook?token=s3cr3t")
+    assert words == "cannot connect to nobody.invalid:8000: its name is not known (DNS)"
 
 
 HEADERS = CIMultiDictProxy(CIMultiDict[str]())

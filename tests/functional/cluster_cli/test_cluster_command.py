@@ -30,9 +30,9 @@ async def test_status(typed: Typed, shared: Environ) -> None:
         ]
         assert (empty, family, shop) == ("", "family   wx-1", "shop     wx-1")
         code, out, _ = await typed("cluster", "status", "--json", **shared)
-        told = json.loads(out)
-        assert (code, told["unowned"]) == (0, 0)
-        assert [one["node"] for one in told["accounts"]] == ["wx-1", "wx-1"]
+        answer = json.loads(out)
+        assert (code, answer["unowned"]) == (0, 0)
+        assert [one["node"] for one in answer["accounts"]] == ["wx-1", "wx-1"]
         assert "settings" not in out
     code, out, _ = await typed("cluster", "status", **shared)
     assert code == 1

@@ -48,8 +48,8 @@ async def test_it_says_what_it_copied(typed: Typed, data_dir: Path, shared: Envi
     await connection.close()
 
     code, out, _ = await typed("journal", "copy", "--json", **shared)
-    told = json.loads(out)["accounts"]
-    assert [(one["account"], one["before"]) for one in told] == [("family", True), ("shop", True)]
+    answer = json.loads(out)["accounts"]
+    assert [(one["account"], one["before"]) for one in answer] == [("family", True), ("shop", True)]
     assert code == 0
 
 

@@ -66,8 +66,8 @@ async def test_a_server_that_nobody_has_used_yet(typed: Typed, shared: Environ) 
     assert words(findings, "standby").startswith("none: ")
     assert words(findings, "proxy").startswith("default: no proxy; a takeover changes the address")
     _, out, _ = await typed("doctor", "--json", **shared)
-    told = [one["about"] for one in json.loads(out)["findings"]]
-    assert ("store" in told, "nodes" in told) == (True, False)
+    answer = [one["about"] for one in json.loads(out)["findings"]]
+    assert ("store" in answer, "nodes" in answer) == (True, False)
     again = await found(shared)
     assert words(again, "schema") == words(findings, "schema"), "it makes no schema"
 

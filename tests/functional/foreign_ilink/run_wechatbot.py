@@ -34,9 +34,9 @@ async def main(url: str, folder: str) -> None:
             await bot.send_typing(message.user_id)
             await bot.reply(message, ANSWER)
         else:
-            medium = await bot.download(message)
-            emit_medium(medium.type, medium.data, medium.file_name or "")
-            content = {medium.type: medium.data, "file_name": medium.file_name or "x"}
+            file = await bot.download(message)
+            emit_medium(file.type, file.data, file.file_name or "")
+            content = {file.type: file.data, "file_name": file.file_name or "x"}
             await bot.reply_media(message, content)
 
     bot.on_message(heard)

@@ -33,12 +33,10 @@ async def main(url: str, _folder: str) -> None:
             await client.set_typing(message.from_user_id, types.TypingStatus.TYPING)
             await client.send_text(message.from_user_id, ANSWER)
             return
-        medium = await client.download_media(item)
-        emit_medium(medium.kind.value, medium.content, item.file_name)
-        name = item.file_name or medium.file_name
-        await client.send_media(
-            message.from_user_id, medium.content, kind=medium.kind, file_name=name
-        )
+        file = await client.download_media(item)
+        emit_medium(file.kind.value, file.content, item.file_name)
+        name = item.file_name or file.file_name
+        await client.send_media(message.from_user_id, file.content, kind=file.kind, file_name=name)
 
     await client.run(heard, stop_event=stop)
     await client.aclose()

@@ -25,7 +25,7 @@ class Scene:
         self.hold_back = HoldBack("me", Publisher([self]), cast("MediaDownloader", self))
         self._number = 0
 
-    def adds(self, name: str, chat: str = "a", *, medium: bool = False) -> None:
+    def adds(self, name: str, chat: str = "a", *, file: bool = False) -> None:
         self._number += 1
         self._coming[name] = asyncio.Event()
         report = Report(
@@ -36,7 +36,7 @@ class Scene:
             uid=name,
             body=b"{}",
             created=0.0,
-            media=b"ref" if medium else b"",
+            media=b"ref" if file else b"",
         )
         self.hold_back.add([RecordedReport(report, {"name": name})])
 
@@ -77,7 +77,7 @@ async def test_what_is_complete_is_published_at_once(scene: Scene) -> None:
 
 
 async def test_media_hold_back_their_chat_alone(scene: Scene) -> None:
-    scene.adds("picture", medium=True)
+    scene.adds("picture", file=True)
     scene.adds("after")
     scene.adds("elsewhere", "b")
     await turns()
@@ -91,7 +91,7 @@ async def test_media_hold_back_their_chat_alone(scene: Scene) -> None:
 
 async def test_media_are_fetched_side_by_side_and_published_in_order(scene: Scene) -> None:
     for name in ("1", "2", "3"):
-        scene.adds(name, medium=True)
+        scene.adds(name, file=True)
     scene.adds("4")
     await turns()
     assert scene.asked == ["1", "2", "3"]
@@ -106,7 +106,7 @@ async def test_media_are_fetched_side_by_side_and_published_in_order(scene: Scen
 
 async def test_what_came_before_the_start_is_fetched_too() -> None:
     scene = Scene()
-    scene.adds("1", medium=True)
+    scene.adds("1", file=True)
     scene.comes("1")
     task = asyncio.create_task(scene.hold_back.run())
     await turns()

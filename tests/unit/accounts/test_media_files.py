@@ -63,7 +63,7 @@ def files_of(process: Process, wechat: WeChat, *, post_media_data: bool = True) 
     return AccountFiles("me", settings, process.resources, transport=itself, status=itself)
 
 
-def told(file: StoredFile) -> bytes:
+def digest_of(file: StoredFile) -> bytes:
     return msgspec.json.encode(
         {
             "class": "recv",
@@ -85,7 +85,7 @@ async def test_another_node_gets_the_file_and_tells_its_own_path(
     here: Process, elsewhere: Process, wechat: WeChat
 ) -> None:
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     found = await files_of(elsewhere, wechat).at_hand(report)
     path = elsewhere.folder.path / file.kept_as
     assert (found.attachment, path.read_bytes()) == (str(path), b"content")
@@ -98,7 +98,7 @@ async def test_what_is_delivered_is_deleted_from_the_store_afterwards(
     here: Process, elsewhere: Process, wechat: WeChat, shelf: Shelf
 ) -> None:
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     files = files_of(elsewhere, wechat)
     await files.at_hand(report)
     await here.delivers(report)
@@ -111,7 +111,7 @@ async def test_the_report_stays_as_it_is_where_it_was_recorded(
     here: Process, wechat: WeChat, shelf: Shelf
 ) -> None:
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     found = await files_of(here, wechat).at_hand(report)
     assert (found.body, found.attachment, shelf.gets) == (report.body, file.path, [])
 
@@ -120,7 +120,7 @@ async def test_a_file_is_fetched_once_for_all_who_want_it(
     here: Process, elsewhere: Process, wechat: WeChat, shelf: Shelf
 ) -> None:
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     files = files_of(elsewhere, wechat)
     found = await asyncio.gather(*(files.at_hand(report) for _ in range(5)))
     assert len({one.attachment for one in found}) == 1
@@ -135,7 +135,7 @@ async def test_what_the_store_has_not_is_asked_of_wechat(
     file = await kept(here, wechat)
     known = {"77": msgspec.json.encode({"media_id": "77:6", "ref": msgspec.to_builtins(REF)})}
     await here.journal.write(WriteBatch(account="me", media=known))
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     shelf.files.clear()
     if damage is not None:
         shelf.files[key_of(file.kept_as)] = damage
@@ -151,7 +151,7 @@ async def test_readers_of_old_reports_cause_no_calls(
     file = await kept(here, wechat)
     known = {"77": msgspec.json.encode({"media_id": "77:6", "ref": msgspec.to_builtins(REF)})}
     await here.journal.write(WriteBatch(account="me", media=known))
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     shelf.files.clear()
     wechat.content = b"content"
     found = await files_of(elsewhere, wechat).at_hand(report)
@@ -164,7 +164,7 @@ async def test_what_is_nowhere_is_left_out_in_words(
     file = await kept(here, wechat)
     known = {"77": msgspec.json.encode({"media_id": "77:6", "ref": msgspec.to_builtins(REF)})}
     await here.journal.write(WriteBatch(account="me", media=known))
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     shelf.files.clear()
     found = await files_of(elsewhere, wechat).for_delivery(report)
     assert (found.attachment, found.body) == ("", report.body)
@@ -182,7 +182,7 @@ async def test_a_store_that_is_away_holds_nothing_up_for_long(
 ) -> None:
     monkeypatch.setattr(keeping, "STORE_WITHIN_S", -0.9)
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     shelf.is_away = True
     found = await files_of(elsewhere, wechat).for_delivery(report)
     assert found.attachment == ""
@@ -219,7 +219,7 @@ async def test_a_process_alone_finds_files_by_path_and_by_name(
     files = files_of(here, wechat)
     file = await here.file()
     for attachment in (file.path, file.kept_as):
-        report = await here.report(attachment, told(file))
+        report = await here.report(attachment, digest_of(file))
         found = await files.at_hand(report)
         assert (found.attachment, found.body) == (file.path, report.body)
     assert (shelf.puts, shelf.gets) == ([], [])
@@ -230,7 +230,7 @@ async def test_a_path_of_another_machine_is_looked_for_by_its_name(
 ) -> None:
     file = await kept(here, wechat)
     Path(file.path).unlink()
-    report = await here.report(file.path, told(file))
+    report = await here.report(file.path, digest_of(file))
     found = await files_of(elsewhere, wechat).at_hand(report)
     assert found.attachment == str(elsewhere.folder.path / file.kept_as)
 
@@ -239,7 +239,7 @@ async def test_without_media_data_there_is_a_path_alone(
     here: Process, elsewhere: Process, wechat: WeChat
 ) -> None:
     file = await kept(here, wechat)
-    report = await here.report(file.kept_as, told(file))
+    report = await here.report(file.kept_as, digest_of(file))
     files = files_of(elsewhere, wechat, post_media_data=False)
     found = await files.at_hand(report)
     assert found.attachment == ""
@@ -252,22 +252,22 @@ async def test_a_file_to_send_must_be_the_one_that_was_accepted(
     here: Process, elsewhere: Process, wechat: WeChat, shelf: Shelf
 ) -> None:
     file = await kept(here, wechat)
-    medium = medium_of(file, None)
+    attached = medium_of(file, None)
     files = files_of(elsewhere, wechat)
     shelf.files[key_of(file.kept_as)] = b"CONTENT"
     with pytest.raises(NotStoredError, match="has changed"):
-        await files.found(medium)
+        await files.found(attached)
     shelf.files[key_of(file.kept_as)] = b"content"
-    found = await files.found(medium)
-    assert found == replace(medium, path=str(elsewhere.folder.path / file.kept_as))
+    found = await files.found(attached)
+    assert found == replace(attached, path=str(elsewhere.folder.path / file.kept_as))
     assert Path(found.path).read_bytes() == b"content"
 
 
 async def test_a_file_from_elsewhere_is_taken_as_it_is(
     here: Process, wechat: WeChat, tmp_path: Path
 ) -> None:
-    medium = replace(medium_of(await here.file(), None), kept_as="", path=str(tmp_path / "gone"))
-    assert await files_of(here, wechat).found(medium) == medium
+    file = replace(medium_of(await here.file(), None), kept_as="", path=str(tmp_path / "gone"))
+    assert await files_of(here, wechat).found(file) == file
 
 
 async def test_what_is_larger_than_media_may_be_is_not_taken(

@@ -131,9 +131,9 @@ async def test_too_many_for_one_friend(recorder: Recorder, monkeypatch: pytest.M
     questions, sending = recorder.questions, Sending()
     asking = [asyncio.create_task(questions.ask(GREY, sending, 0)) for _ in range(2)]
     await sending.begun.wait()
-    with pytest.raises(CallerError) as told:
+    with pytest.raises(CallerError) as caught:
         await questions.ask(GREY, sending, 0)
-    assert told.value.code == -7
+    assert caught.value.code == -7
     sending.over.set()
     assert await questions.ask(MOMO, sending, 0) == ("sent", None)
     assert await asyncio.gather(*asking) == [("sent", None)] * 2
@@ -146,9 +146,9 @@ async def test_an_account_that_stops(recorder: Recorder) -> None:
     sending.over.set()
     questions.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
     for one in asking:
-        with pytest.raises(CallerError) as told:
+        with pytest.raises(CallerError) as caught:
             await one
-        assert told.value.code == -4
+        assert caught.value.code == -4
 
 
 async def test_a_message_from_before_the_question_is_no_answer_when_its_media_comes_later(

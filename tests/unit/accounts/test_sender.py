@@ -493,9 +493,9 @@ async def test_no_attempt_follows_once_the_outcome_is_answered_to_be_unknown(
         assert error.http_status == 504
         wechat.running.set()
         await wechat.finishes(1)
-        told = wechat.finished[0][1].error
-        assert told is not None
-        assert "unknown" in told.status
+        found = wechat.finished[0][1].error
+        assert found is not None
+        assert "unknown" in found.status
         assert wechat.sent == ["x"]
 
 

@@ -47,25 +47,25 @@ class Scene:
 
     async def tells(self, *payloads: Json, chat: str = "a", **more: Any) -> list[int]:
         """Write reports, publish those that are visible, and return their ids in the journal."""
-        uploads = []
+        reports = []
         for payload in payloads:
             self._count += 1
             kind = payload.get("event") or payload["post_type"]
             body = msgspec.json.encode(payload)
             uid = str(self._count)
-            uploads.append(NewReport(chat=chat, kind=kind, body=body, uid=uid, **more))
-        fresh = (await self.journal.write(WriteBatch(account="me", reports=uploads))).recorded
-        for upload in fresh:
-            if not upload.media:
-                self.stream.on_report(upload, {})
-        return [upload.id for upload in fresh]
+            reports.append(NewReport(chat=chat, kind=kind, body=body, uid=uid, **more))
+        fresh = (await self.journal.write(WriteBatch(account="me", reports=reports))).recorded
+        for report in fresh:
+            if not report.media:
+                self.stream.on_report(report, {})
+        return [report.id for report in fresh]
 
     async def completes(self, id_: int) -> None:
-        upload = await self.journal.pending_report("me", id_)
-        assert upload is not None
-        done = CompletedReport(id=id_, body=upload.body)
+        report = await self.journal.pending_report("me", id_)
+        assert report is not None
+        done = CompletedReport(id=id_, body=report.body)
         await self.journal.write(WriteBatch(account="me", completed=[done]))
-        self.stream.on_report(upload, {})
+        self.stream.on_report(report, {})
 
 
 @pytest.fixture

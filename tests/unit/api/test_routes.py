@@ -194,7 +194,7 @@ class TestSending:
         assert api.account.outgoing.sent == []
 
     @pytest.mark.parametrize("parameter", ["media_path", "media_id", "media_data"])
-    async def test_a_medium_comes_after_the_text(self, api: Api, parameter: str) -> None:
+    async def test_a_file_comes_after_the_text(self, api: Api, parameter: str) -> None:
         reply = await api.get("send_friend_message", id="@a", content="x", **{parameter: "/a"})
         assert (reply.status, reply.code) == (200, 0)
         assert api.account.outgoing.sent == [("@a", "x"), ("@a", "a medium")]

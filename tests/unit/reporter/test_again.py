@@ -172,7 +172,7 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
     await world.receiver.has(2)
 
 
-async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, post: Post) -> None:
+async def test_one_whose_file_is_still_fetched_cannot_be_tried(world: World, post: Post) -> None:
     world.start()
     (held,) = (
         await world.journal.write(WriteBatch(account="me", reports=[a_message(1, media=b"ref")]))

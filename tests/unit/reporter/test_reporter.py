@@ -291,11 +291,11 @@ async def test_a_dead_backend_sees_one_probe_at_a_time(
     await receiver.start(port)
     await world.done()
     assert len(receiver.ids()) == 400
-    told = [record.message for record in caplog.records]
-    assert sum("does not answer" in line for line in told) == 1
-    assert sum("answers again" in line for line in told) == 1
+    logged = [record.message for record in caplog.records]
+    assert sum("does not answer" in line for line in logged) == 1
+    assert sum("answers again" in line for line in logged) == 1
     # A backend that has just begun to listen may break some of many connections off.
-    assert len([line for line in told if "tried again" not in line]) == 2
+    assert len([line for line in logged if "tried again" not in line]) == 2
 
 
 async def test_one_who_takes_and_closes_has_one_try_of_each_chat(world: World) -> None:

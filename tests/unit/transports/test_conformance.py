@@ -316,8 +316,8 @@ async def test_a_send_that_is_repeated_is_one_message_where_it_is_said(case: Cas
         first = await transport.send_text(to, "once", "17")
         assert (await transport.send_text(to, "once", "17") == first) == transport.drops_repeats
         assert await transport.send_text(to, "twice", "18") != first
-        told = ["once"] if transport.drops_repeats else ["once", "once"]
-        assert case.texts == [*told, "twice"]
+        found = ["once"] if transport.drops_repeats else ["once", "once"]
+        assert case.texts == [*found, "twice"]
 
 
 async def test_what_may_be_sent_is_told(case: Case) -> None:

@@ -45,10 +45,10 @@ def test_all_is_well_or_empty() -> None:
 
 
 def test_for_programs_without_the_settings() -> None:
-    told = status.as_json(VIEW)
-    assert told["unowned"] == 3
-    assert "s3cr3t" not in json.dumps(told)
-    assert told["nodes"][1] == {
+    answer = status.as_json(VIEW)
+    assert answer["unowned"] == 3
+    assert "s3cr3t" not in json.dumps(answer)
+    assert answer["nodes"][1] == {
         "node": "wx-1",
         "accounts": 1,
         "max_clients": 9,
@@ -58,7 +58,7 @@ def test_for_programs_without_the_settings() -> None:
         "incarnation": str(VIEW.nodes[1].incarnation),
         "beat": 7,
     }
-    assert told["accounts"][1] == {
+    assert answer["accounts"][1] == {
         "account": "b",
         "node": "wx-2",
         "wanted": True,
@@ -66,7 +66,7 @@ def test_for_programs_without_the_settings() -> None:
         "origin": "api",
         "epoch": 3,
     }
-    assert told["accounts"][5]["node"] is None
+    assert answer["accounts"][5]["node"] is None
 
 
 def test_words_of_others_stay_in_their_cell() -> None:

@@ -49,8 +49,8 @@ class BotClient:
         url = f"{self.url}/ilink/bot/{path}"
         async with self.http.post(url, json=body, headers=sent) as answer:
             assert answer.status == 200, answer.status
-            told: Json = json.loads(await answer.read())
-        return told
+            reply: Json = json.loads(await answer.read())
+        return reply
 
     async def call(self, path: str, **body: Any) -> Json:
         """Make a call after the login."""
@@ -60,17 +60,17 @@ class BotClient:
 
     async def code(self, *local_tokens: str) -> str:
         asked = {"local_token_list": list(local_tokens)}
-        told = await self.post("get_bot_qrcode?bot_type=3", asked)
-        assert told["qrcode_img_content"].startswith("https://liteapp.weixin.qq.com/q/")
-        qrcode: str = told["qrcode"]
+        answer = await self.post("get_bot_qrcode?bot_type=3", asked)
+        assert answer["qrcode_img_content"].startswith("https://liteapp.weixin.qq.com/q/")
+        qrcode: str = answer["qrcode"]
         return qrcode
 
     async def status(self, qrcode: str, *, host: str = "", verify_code: str = "") -> Json:
         query = f"qrcode={quote(qrcode)}" + (f"&verify_code={verify_code}" if verify_code else "")
         url = f"{host or self.url}/ilink/bot/get_qrcode_status?{query}"
         async with self.http.get(url, headers=APP) as answer:
-            told: Json = json.loads(await answer.read())
-        return told
+            reply: Json = json.loads(await answer.read())
+        return reply
 
     def takes(self, confirmed: Json) -> None:
         """Use what a confirmed login told."""
@@ -88,12 +88,12 @@ class BotClient:
     async def poll(self, cursor: str | None = None) -> Json:
         """Poll with a cursor, or with the present one, which is then the new one."""
         used = self.cursor if cursor is None else cursor
-        told = await self.call("getupdates", get_updates_buf=used)
+        answer = await self.call("getupdates", get_updates_buf=used)
         if cursor is None:
-            self.cursor = told.get("get_updates_buf") or self.cursor
-        for msg in told.get("msgs", ()):
+            self.cursor = answer.get("get_updates_buf") or self.cursor
+        for msg in answer.get("msgs", ()):
             self.newest = msg
-        return told
+        return answer
 
     async def texts(self, cursor: str | None = None) -> list[str]:
         msgs = (await self.poll(cursor))["msgs"]
@@ -136,8 +136,8 @@ class BotClient:
     async def upload(self, data: bytes, kind: str) -> Json:
         """Upload a file, and return its `media`."""
         key = self._draw.randbytes(16)
-        told = await self.permission(data, kind, key)
-        status, headers = await self.put(told["upload_full_url"], encrypted(data, key))
+        answer = await self.permission(data, kind, key)
+        status, headers = await self.put(answer["upload_full_url"], encrypted(data, key))
         assert status == 200
         return {
             "encrypt_query_param": headers["x-encrypted-param"],

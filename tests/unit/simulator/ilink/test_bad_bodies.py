@@ -32,9 +32,9 @@ def spoilt(whole: Any) -> Iterator[Any]:
 
 
 async def sends(bot: BotClient, path: str, body: Any) -> int:
-    told = await bot.post(path, body)
-    assert told["ret"] in CODES, told
-    return int(told["ret"])
+    answer = await bot.post(path, body)
+    assert answer["ret"] in CODES, answer
+    return int(answer["ret"])
 
 
 async def bodies_of(bot: BotClient, path: str) -> list[Json]:

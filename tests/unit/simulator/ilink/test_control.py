@@ -57,8 +57,8 @@ async def test_a_login(
 
 
 async def test_options_are_checked(control: Control, options: ILinkOptions) -> None:
-    told = await control.get("ilink/options")
-    assert (told["hold_s"], told["client_id"]) == (0.05, "accept")
+    answer = await control.get("ilink/options")
+    assert (answer["hold_s"], answer["client_id"]) == (0.05, "accept")
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"nonsense": 1}, "no setting"), ({"burst": "many"}, "should be a whole number"),
         ({"client_id": "x"}, "should be one of accept, same, refuse"), ({"hold_s": []}, "should be a number"),
@@ -98,8 +98,8 @@ async def test_the_owner_writes_and_reads(
     for path in ("clawbot", "clawbot/inbox"):
         assert "nobody called '李雷'" in (await control.get(path, person="李雷"))["error"]
     await control.post("clawbot/says", person="李雷", text="hi")
-    told = await control.get("clawbot/inbox", n=1, person="李雷", timeout_s=0)
-    assert "李雷 heard 0 of 1" in told["error"]
+    answer = await control.get("clawbot/inbox", n=1, person="李雷", timeout_s=0)
+    assert "李雷 heard 0 of 1" in answer["error"]
     (other,) = (await control.get("clawbot"))["others"]
     assert (await control.get("clawbot", person=other["user_id"]))["name"] == "李雷"
     await control.post("phone/renames_me", name="新名字")
@@ -190,12 +190,12 @@ async def test_what_each_bot_got_and_acknowledged(
     clawbot.binds()
     clawbot.says("three")
     assert await control.get("clawbot/updates") == await control.get("clawbot/updates", all_bots=0)
-    told = [
+    answer = [
         (update["bot"] == first.id, update["taken"], update["acknowledged"])
         for update in await control.get("clawbot/updates", all_bots=1)
     ]
     once = (True, True, True)
-    assert told == [once, once, (True, True, False), (False, False, False)]
+    assert answer == [once, once, (True, True, False), (False, False, False)]
 
 
 async def test_calls_that_a_fault_struck(control: Control, asked: BotClient) -> None:

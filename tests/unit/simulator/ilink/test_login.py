@@ -22,9 +22,9 @@ async def test_a_scan_and_a_confirmation_make_a_bot(
     assert code.uuid == qrcode
     assert (await stranger.status(qrcode))["status"] == "scaned"
     account.phone.confirm()
-    told = await stranger.status(qrcode)
+    answer = await stranger.status(qrcode)
     bot = account.clawbot.bot
-    assert told == {
+    assert answer == {
         "ret": 0, "status": "confirmed", "bot_token": bot.token, "ilink_bot_id": bot.id,
         "ilink_user_id": account.clawbot.user_id, "baseurl": simulator.url,
     }  # fmt: skip
@@ -128,13 +128,13 @@ async def test_another_data_centre_holds_the_login(
     other = f"http://{simulator.redirect_host}"
     qrcode = await stranger.code()
     await account.phone.scan(qrcode)
-    told = await stranger.status(qrcode)
-    assert told["status"] == "scaned_but_redirect"
-    assert told["redirect_host"] == simulator.redirect_host
+    answer = await stranger.status(qrcode)
+    assert answer["status"] == "scaned_but_redirect"
+    assert answer["redirect_host"] == simulator.redirect_host
     assert (await stranger.status(qrcode, host=other))["status"] == "scaned"
     account.phone.confirm()
-    told = await stranger.status(qrcode, host=other)
-    assert (told["status"], told["baseurl"]) == ("confirmed", other)
+    answer = await stranger.status(qrcode, host=other)
+    assert (answer["status"], answer["baseurl"]) == ("confirmed", other)
 
 
 async def test_a_person_whose_bot_the_client_has_needs_no_new_one(
@@ -200,12 +200,12 @@ async def test_phones_scan_and_confirm_by_themselves() -> None:
             client = BotClient(simulator.url)
             try:
                 qrcode = await client.code()
-                while (told := await client.status(qrcode))["status"] != "confirmed":
-                    assert told["status"] in ("wait", "scaned")
+                while (answer := await client.status(qrcode))["status"] != "confirmed":
+                    assert answer["status"] in ("wait", "scaned")
             finally:
                 await client.http.close()
             # A bot that is bound stays: the second code is scanned by another phone.
-            assert told["ilink_user_id"] == simulator.account(number).clawbot.user_id
+            assert answer["ilink_user_id"] == simulator.account(number).clawbot.user_id
 
 
 async def test_owners_write_now_and_then() -> None:

@@ -27,8 +27,8 @@ async def test_pictures_videos_and_files_arrive(asked: BotClient, clawbot: ClawB
     assert (await asked.send(image_item(media, JPEG)))["message_id"]
     media = await asked.upload(MP4, "video")
     size = (len(MP4) // 16 + 1) * 16
-    told = await asked.send({"type": 5, "video_item": {"media": media, "video_size": size}})
-    assert told["message_id"]
+    answer = await asked.send({"type": 5, "video_item": {"media": media, "video_size": size}})
+    assert answer["message_id"]
     data = bytes_of(200_000)
     media = await asked.upload(data, "file")
     assert (await asked.send(file_item(media, data, "数据.bin")))["message_id"]
@@ -62,8 +62,8 @@ async def test_a_key_that_no_phone_reads(asked: BotClient, clawbot: ClawBot) -> 
 
 async def test_what_is_sent_is_what_was_announced(asked: BotClient, clawbot: ClawBot) -> None:
     async def sent(data: bytes, key: bytes, **announced: Any) -> Json:
-        told = await asked.permission(JPEG, "image", KEY, **announced)
-        status, headers = await asked.put(told["upload_full_url"], encrypted(data, key))
+        answer = await asked.permission(JPEG, "image", KEY, **announced)
+        status, headers = await asked.put(answer["upload_full_url"], encrypted(data, key))
         if status != 200:
             return {"status": status, "code": headers["x-error-code"]}
         spelt = base64.b64encode(KEY.hex().encode()).decode()
@@ -87,8 +87,8 @@ async def test_an_item_says_what_was_uploaded(asked: BotClient) -> None:
         {"len": 5}, {"len": "6"}, {"file_name": ""}, {"file_name": None}, {"md5": "x"},
         {"media": {**media, "full_url": "x"}}, {"media": {**media, "encrypt_query_param": "x"}},
     ):  # fmt: skip
-        told = await asked.send({"type": 4, "file_item": {**good, **wrong}})
-        assert told["errmsg"] == "invalid arguments", wrong
+        answer = await asked.send({"type": 4, "file_item": {**good, **wrong}})
+        assert answer["errmsg"] == "invalid arguments", wrong
     # A picture is no file: each is uploaded as what it is sent as.
     assert (await asked.send(image_item(media, b"hello")))["errmsg"] == "invalid arguments"
     assert (await asked.send({"type": 4, "file_item": good}))["ret"] == 0
@@ -108,9 +108,9 @@ async def test_an_item_says_what_was_uploaded(asked: BotClient) -> None:
     ids=str,
 )  # fmt: skip
 async def test_no_permission(asked: BotClient, changes: Json, ret: int) -> None:
-    told = await asked.permission(JPEG, "image", KEY, **changes)
-    assert told["ret"] == ret
-    assert not told.keys() & {"upload_param", "upload_full_url"}
+    answer = await asked.permission(JPEG, "image", KEY, **changes)
+    assert answer["ret"] == ret
+    assert not answer.keys() & {"upload_param", "upload_full_url"}
 
 
 async def test_only_post_uploads(asked: BotClient) -> None:
@@ -129,8 +129,8 @@ async def test_the_param_alone_is_for_small_files(
 ) -> None:
     async def status(size: int) -> int:
         data, filekey = bytes(size), "ab" * 16
-        told = await asked.permission(data, "file", KEY, filekey=filekey)
-        param = quote(told["upload_param"], safe="")
+        reply = await asked.permission(data, "file", KEY, filekey=filekey)
+        param = quote(reply["upload_param"], safe="")
         url = f"{simulator.url}/c2c/upload?encrypted_query_param={param}&filekey={filekey}"
         # The permission is no reference for a download.
         async with asked.http.get(url.replace("/upload", "/download")) as answer:

@@ -18,11 +18,11 @@ both_languages = pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["En
 @both_languages
 def test_every_option_is_explained(folder: Path) -> None:
     text = (folder / "simulator.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, re.MULTILINE))
+    found = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, re.MULTILINE))
     defaults = {
         field.name: str(field.default) or '""' for field in dataclasses.fields(ILinkOptions)
     }
-    assert told == defaults
+    assert found == defaults
 
 
 @both_languages

@@ -20,18 +20,18 @@ from .bot_client import BotClient, Json
 TEXT = {"type": 1, "text_item": {"text": "hi"}}
 
 
-def refused(told: Json, words: str = "prepare failed") -> bool:
-    return told == {"ret": -2, "errcode": -2, "errmsg": words}
+def refused(stated: Json, words: str = "prepare failed") -> bool:
+    return stated == {"ret": -2, "errcode": -2, "errmsg": words}
 
 
 async def test_a_text_arrives(asked: BotClient, clawbot: ClawBot, options: ILinkOptions) -> None:
-    told = await asked.say("你好 <b> 😄")
+    answer = await asked.say("你好 <b> 😄")
     (message,) = await clawbot.hears()
-    assert (message.text, message.number) == ("你好 <b> 😄", told["message_id"])
+    assert (message.text, message.number) == ("你好 <b> 😄", answer["message_id"])
     assert message.number > 2**53
     options.ids_as_text, options.tells_ret = True, False
-    told = await asked.say("2")
-    assert told == {"message_id": clawbot.inbox[-1].msg_id}
+    answer = await asked.say("2")
+    assert answer == {"message_id": clawbot.inbox[-1].msg_id}
     options.tells_message_id = False
     assert await asked.say("3") == {}
     assert clawbot.texts == ["你好 <b> 😄", "2", "3"]
@@ -128,8 +128,8 @@ async def test_nobody_is_written_to_who_did_not_write(asked: BotClient, clawbot:
 
 async def test_bursts(asked: BotClient, clawbot: ClawBot, options: ILinkOptions) -> None:
     options.burst, options.burst_s = 3, PATIENCE_S
-    told = [await asked.say(str(number)) for number in range(4)]
-    assert [one["ret"] for one in told] == [0, 0, -2, -2]
+    answer = [await asked.say(str(number)) for number in range(4)]
+    assert [one["ret"] for one in answer] == [0, 0, -2, -2]
     pause = clawbot.bot.paused_until
     assert refused(await asked.say("x"))
     assert clawbot.bot.paused_until == pause + options.burst_pause_s
@@ -201,10 +201,10 @@ async def test_a_generating_message_cannot_be_finished(asked: BotClient, clawbot
 
 async def test_voices_and_progress_are_dropped(asked: BotClient, clawbot: ClawBot) -> None:
     media = await asked.upload(b"voice", "voice")
-    told = await asked.send({"type": 3, "voice_item": {"media": media, "playtime": 1000}})
-    assert told["message_id"]
-    told = await asked.send({"type": 11, "tool_call_start_item": {"tool_name": "x"}})
-    assert told["message_id"]
+    answer = await asked.send({"type": 3, "voice_item": {"media": media, "playtime": 1000}})
+    assert answer["message_id"]
+    answer = await asked.send({"type": 11, "tool_call_start_item": {"tool_name": "x"}})
+    assert answer["message_id"]
     assert clawbot.inbox == []
     assert [message.shown for message in clawbot.sent] == [False, False]
     assert clawbot.sends_left == 8
@@ -216,22 +216,22 @@ async def test_own_messages_come_back_where_the_option_says_so(
     await asked.say("1")
     assert (await asked.poll())["msgs"] == []
     options.shows_own = True
-    told = await asked.say("2")
+    answer = await asked.say("2")
     (msg,) = (await asked.poll())["msgs"]
-    assert (msg["message_type"], msg["message_id"]) == (2, told["message_id"])
+    assert (msg["message_type"], msg["message_id"]) == (2, answer["message_id"])
 
 
 async def test_typing(bot: BotClient, clawbot: ClawBot) -> None:
     person = {"ilink_user_id": clawbot.user_id}
-    told = await bot.call("getconfig", **person)
-    assert (told["ret"], told["errmsg"]) == (-4, "GetTypingTicket rpc failed")
+    answer = await bot.call("getconfig", **person)
+    assert (answer["ret"], answer["errmsg"]) == (-4, "GetTypingTicket rpc failed")
     clawbot.says("hi")
     await bot.poll()
     ticket = (await bot.call("getconfig", **person))["typing_ticket"]
 
     async def types(**changes: Any) -> int:
-        told = await bot.call("sendtyping", **{**person, "typing_ticket": ticket, **changes})
-        return int(told["ret"])
+        answer = await bot.call("sendtyping", **{**person, "typing_ticket": ticket, **changes})
+        return int(answer["ret"])
 
     for status, is_shown in ((1, True), (2, False)):
         assert await types(status=status) == 0

@@ -40,8 +40,8 @@ from .bot_client import APP, BotClient, Json
 async def test_every_header_is_needed(bot: BotClient, wrong: dict[str, str | None]) -> None:
     body = {"get_updates_buf": "", "base_info": {"channel_version": "1"}}
     assert (await bot.post("getupdates", body))["ret"] == 0
-    told = await bot.post("getupdates", body, **wrong)
-    assert (told["ret"], told["errcode"]) == (-14, -14)
+    answer = await bot.post("getupdates", body, **wrong)
+    assert (answer["ret"], answer["errcode"]) == (-14, -14)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ async def test_every_header_is_needed(bot: BotClient, wrong: dict[str, str | Non
     ],
 )  # fmt: skip
 async def test_a_call_without_its_members_is_refused(bot: BotClient, body: Json) -> None:
-    told = await bot.post("getupdates", body)
-    assert (told["ret"], told["errmsg"]) == (-2, "invalid arguments")
+    answer = await bot.post("getupdates", body)
+    assert (answer["ret"], answer["errmsg"]) == (-2, "invalid arguments")
 
 
 async def test_a_call_has_one_method(bot: BotClient) -> None:
@@ -111,9 +111,9 @@ async def test_a_poll_is_held_until_something_comes(
     waiting = asyncio.create_task(bot.poll())
     await clawbot.comes_online()
     message = clawbot.says("hi")
-    told = await waiting
-    assert told["longpolling_timeout_ms"] == PATIENCE_S * 1000
-    assert told["msgs"][0]["message_id"] == message.number
+    answer = await waiting
+    assert answer["longpolling_timeout_ms"] == PATIENCE_S * 1000
+    assert answer["msgs"][0]["message_id"] == message.number
     await clawbot.bot.takes(message)
 
 
@@ -165,9 +165,9 @@ async def test_the_members_of_a_message(
     assert len(msg["context_token"]) == 136
     assert msg["item_list"][0]["text_item"] == {"text": "你好 😄"}
     options.ids_as_text, options.tells_ret = True, False
-    told = await bot.poll("")
-    assert told["msgs"][0]["message_id"] == written.msg_id
-    assert "ret" not in told
+    answer = await bot.poll("")
+    assert answer["msgs"][0]["message_id"] == written.msg_id
+    assert "ret" not in answer
 
 
 async def test_other_persons_write_too(
@@ -217,9 +217,9 @@ async def test_every_message_comes_twice_or_once_more_later(
 
 async def test_quotes(asked: BotClient, clawbot: ClawBot, options: ILinkOptions) -> None:
     mine = clawbot.says("一二三，一二三，四五六")
-    told = await asked.say("bot")
+    answer = await asked.say("bot")
     (theirs,) = await clawbot.hears()
-    assert theirs.number == told["message_id"]
+    assert theirs.number == answer["message_id"]
 
     async def quoted(message: Written) -> Json:
         (*_, msg) = (await asked.poll())["msgs"]

@@ -6,7 +6,7 @@ from openwx.store.records import CompletedReport, WriteBatch
 from ..reports import a_message
 
 
-async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal) -> None:
+async def test_what_waits_for_its_file_is_held_with_its_chat(journal: Journal) -> None:
     picture = a_message(1, "a", media=b"ref")
     batch = WriteBatch(
         account="me", reports=[a_message(0, "a"), picture, a_message(2, "a"), a_message(3, "b")]
@@ -25,7 +25,7 @@ async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal)
     assert await journal.held("me") == []
 
 
-async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
+async def test_a_file_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
     batch = WriteBatch(account="me", reports=[a_message(1, media=b"ref", targets=())])
     (report,) = (await journal.write(batch)).recorded
     assert [held.id for held in await journal.held("me")] == [report.id]

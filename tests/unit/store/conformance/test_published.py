@@ -82,14 +82,14 @@ class Author:
     def _report(self) -> NewReport:
         self._count += 1
         chance, count = self._chance, self._count
-        is_medium = chance.random() < 0.3
+        has_file = chance.random() < 0.3
         return a_message(
             count,
             chance.choice("abcd"),
             uid=str(count),
             dedupe=str(chance.randrange(count)) if chance.random() < 0.5 else str(count),
-            media=b"ref" if is_medium else b"",
-            with_={"incomplete": is_medium} if is_medium else {},
+            media=b"ref" if has_file else b"",
+            with_={"incomplete": has_file} if has_file else {},
             targets=("post_api",) * (chance.random() < 0.5),
         )
 

@@ -197,9 +197,9 @@ async def test_a_batch_that_is_refused_after_a_doubt_is_not_taken_for_written(
     proxy.hooks[b"<mark>"] = lambda: operator.execute(REFUSES.format(state=state))
     batch = WriteBatch(account="me", reports=[a_message(uid="first", with_={"mark": "<mark>"})])
     async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises((JournalError, InvalidBatch), match="no reports here") as told:
+        with pytest.raises((JournalError, InvalidBatch), match="no reports here") as caught:
             await through.write(batch)
-        assert isinstance(told.value, InvalidBatch) == state.startswith("23")
+        assert isinstance(caught.value, InvalidBatch) == state.startswith("23")
         assert proxy.done == [b"<mark>", b"rule_out_1"]
         await operator.execute("DROP TRIGGER refuses ON reports")
         await through.until_writable()

@@ -353,8 +353,8 @@ async def test_a_drained_node_drains_after_a_restart_until_told_otherwise(addres
             assert await drains(left_before)
         # It may be said while the node does not run.
         assert await operator.ownership.set_draining(address.node, is_draining=False)
-        async with member(address, claims=[], home=home) as told:
-            assert not await drains(told)
+        async with member(address, claims=[], home=home) as found:
+            assert not await drains(found)
 
 
 async def test_a_node_that_left_by_itself_takes_accounts_after_a_restart(address: Address) -> None:

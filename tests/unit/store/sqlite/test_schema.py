@@ -76,7 +76,7 @@ async def test_a_journal_of_version_1_goes_on(old: Path, clock: Clock) -> None:
     db.close()
 
 
-async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later(
+async def test_what_waits_for_its_file_at_the_change_of_version_is_shown_later(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "journal.sqlite3"

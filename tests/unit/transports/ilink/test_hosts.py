@@ -52,7 +52,7 @@ def test_no_data_centres(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "origin"),
+    ("stated", "origin"),
     [
         ("https://sh.weixin.qq.com", "https://sh.weixin.qq.com"),
         ("https://sh.weixin.qq.com/a?b#c", "https://sh.weixin.qq.com"),
@@ -77,8 +77,8 @@ def test_no_data_centres(host: str) -> None:
         ("", None),
     ],
 )
-def test_told_origins(told: str, origin: str | None) -> None:
-    found = OURS.of(told)
+def test_told_origins(stated: str, origin: str | None) -> None:
+    found = OURS.of(stated)
     assert (str(found) if found else None) == origin
 
 
@@ -114,8 +114,8 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
 @example("://[]@", "")
 def test_whatever_stands_around_the_name_of_wechat(text: str, scheme: str) -> None:
     """A token and a file's key go to no other host, whatever the spelling."""
-    for told in (f"{scheme}{text}weixin.qq.com", f"{scheme}weixin.qq.com{text}"):
-        for found in (OURS.at(told), OURS.of(told)):
+    for stated in (f"{scheme}{text}weixin.qq.com", f"{scheme}weixin.qq.com{text}"):
+        for found in (OURS.at(stated), OURS.of(stated)):
             if found is not None:
                 host = found.host or ""
                 assert host == "weixin.qq.com" or host.endswith(".weixin.qq.com")

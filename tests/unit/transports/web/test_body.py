@@ -61,7 +61,7 @@ async def test_a_refusal_is_no_end_of_a_session(service: Service, http: Http, re
         (b"", 200, {}, ()),
     ],
 )
-async def test_all_else_is_the_medium(
+async def test_all_else_is_the_file(
     service: Service,
     http: Http,
     body: bytes,
@@ -74,7 +74,7 @@ async def test_all_else_is_the_medium(
 
 
 @pytest.mark.parametrize(
-    ("told", "begin", "piece"),
+    ("stated", "begin", "piece"),
     [
         ("bytes 0-4/5", 0, Piece(5, 5)),
         ("bytes 0-4/9", 0, Piece(5, 9)),
@@ -84,14 +84,14 @@ async def test_all_else_is_the_medium(
     ],
 )
 async def test_a_piece_says_where_it_belongs(
-    service: Service, http: Http, told: str, begin: int, piece: Piece
+    service: Service, http: Http, stated: str, begin: int, piece: Piece
 ) -> None:
-    says(service, b"12345", 206, **({"Content_Range": told} if told else {}))
+    says(service, b"12345", 206, **({"Content_Range": stated} if stated else {}))
     assert await downloaded(http, begin) == (b"12345", piece)
 
 
 @pytest.mark.parametrize(
-    ("told", "begin", "status"),
+    ("stated", "begin", "status"),
     [
         ("bytes 4-8/9", 0, 206),
         ("bytes 0-4/9", 4, 206),
@@ -109,8 +109,8 @@ async def test_a_piece_says_where_it_belongs(
     ],
 )
 async def test_another_piece_than_was_asked_for(
-    service: Service, http: Http, told: str, begin: int, status: int
+    service: Service, http: Http, stated: str, begin: int, status: int
 ) -> None:
-    says(service, b"12345", status, **({"Content_Range": told} if told else {}))
+    says(service, b"12345", status, **({"Content_Range": stated} if stated else {}))
     with pytest.raises(BadResponse, match="webwxgetx"):
         await downloaded(http, begin)

@@ -99,12 +99,12 @@ def test_members_who_are_friends_have_their_remark_name(contacts: WebContacts) -
 
 def test_members_come_and_go(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1"}, {"UserName": "@2"}, NickName="g"))
-    told = contacts.put_group(
+    changed = contacts.put_group(
         group_record(
             "@@1", {"UserName": "@2", "DisplayName": "d"}, {"UserName": "@3"}, NickName="g"
         )
     )
-    assert [type(event) for event in told] == [
+    assert [type(event) for event in changed] == [
         events.MemberAdded,
         events.MemberLost,
         events.MemberPropertyChanged,
@@ -193,8 +193,8 @@ async def test_difference_between_two_loads(contacts: WebContacts) -> None:
     later.put_user(record("@me", NickName="我", Uin=100))
     later.put_friend(record("@1", NickName="A"))
     later.put_friend(record("@3"))
-    told = {type(event).__name__ for event in await difference(contacts, later)}
-    assert told == {"PropertyChanged", "ChatAdded", "ChatLost"}
+    changed = {type(event).__name__ for event in await difference(contacts, later)}
+    assert changed == {"PropertyChanged", "ChatAdded", "ChatLost"}
     assert not await difference(later, later)
 
 
@@ -254,8 +254,8 @@ def test_filehelper_cannot_be_lost(contacts: WebContacts) -> None:
 
 def test_a_profile_changes_what_it_shows(contacts: WebContacts) -> None:
     contacts.put_user(record("@me", NickName="我", Sex=1, City="c", Alias="a"))
-    told = contacts.put_profile(wire.Profile(190, NickName=wire.Buffer("新"), Signature="s"))
-    assert {(one.name, one.new) for one in told if isinstance(one, events.PropertyChanged)} == {
+    changed = contacts.put_profile(wire.Profile(190, NickName=wire.Buffer("新"), Signature="s"))
+    assert {(one.name, one.new) for one in changed if isinstance(one, events.PropertyChanged)} == {
         ("name", "新"),
         ("displayname", "新"),
         ("signature", "s"),
@@ -372,10 +372,10 @@ def test_members_are_removed(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", *people))
     former = contacts.groups["@@1"]
     before = ref_of(former, None).fingerprint
-    told = contacts.remove_members("@@1", ["@0", "@2", "@nobody"])
+    changed = contacts.remove_members("@@1", ["@0", "@2", "@nobody"])
     group = contacts.groups["@@1"]
     assert list(group.members) == ["@1"]
-    assert told == [
+    assert changed == [
         events.MemberLost(former.members["@0"], group),
         events.MemberLost(former.members["@2"], group),
         events.PropertyChanged(group, "displayname", "n0、n1、n2", "n1"),
@@ -397,8 +397,8 @@ def test_a_contact_change_does_not_wipe_what_is_known_of_members(contacts: WebCo
     assert (member.sex, member.signature, member.city, member.province) == ("female", "s", "c", "p")
     assert (member.markname, member.displayname) == ("r", "r")
     contacts.lose("@1")
-    told = contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
-    assert not told
+    changed = contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
+    assert not changed
     assert contacts.groups["@@1"].members["@1"].signature == "s"
 
 

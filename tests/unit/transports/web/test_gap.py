@@ -56,8 +56,8 @@ class Login:
         for who, nickname, *display in members:
             everybody.append(person(self.id(who), nickname, DisplayName="".join(display)))
         raw = [msgspec.Raw(msgspec.json.encode(one)) for one in everybody]
-        told = record(id, NickName=name, **fields)
-        self.contacts.put_group(msgspec.structs.replace(told, MemberList=raw))
+        found = record(id, NickName=name, **fields)
+        self.contacts.put_group(msgspec.structs.replace(found, MemberList=raw))
         self.contacts.saved.add(id)
         self._pair(id, uid)
         return id
@@ -77,7 +77,7 @@ def new() -> Login:
     return Login(2)
 
 
-async def told(old: Login, new: Login) -> list[tuple[Any, ...]]:
+async def events_of(old: Login, new: Login) -> list[tuple[Any, ...]]:
     """Return the events as tuples: their name, ids, and for a change the property and its values."""
     return [short(event) for event in await difference(old.contacts, new.contacts)]
 
@@ -111,19 +111,19 @@ async def test_nothing_is_reported_where_only_ids_and_uids_are_other_ones(
         login.friend("c", "丙", City="深圳")
         login.group("g", "群", ("a", "甲"), ("s", "生人"), uid=7)
     new.contacts.pair_uids({"@2b": "wxid_b"})
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_friends_come_and_go(old: Login, new: Login) -> None:
     lost, added = old.friend("a", "甲", uid=1), new.friend("b", "乙", uid=2)
-    assert await told(old, new) == [("new", added), ("lose", lost)]
+    assert await events_of(old, new) == [("new", added), ("lose", lost)]
 
 
 @pytest.mark.parametrize("sign", [{"uid": 5}, {"Alias": "acc"}])
 async def test_changes_are_reported_with_the_new_id(old: Login, new: Login, sign: Any) -> None:
     old.friend("a", "甲", **sign)
     id = new.friend("a", "子", **sign, Signature="s")
-    assert await told(old, new) == [
+    assert await events_of(old, new) == [
         ("change", id, "name", "甲", "子"),
         ("change", id, "signature", "", "s"),
         ("change", id, "displayname", "甲", "子"),
@@ -134,7 +134,7 @@ async def test_a_uid_counts_more_than_an_account(old: Login, new: Login) -> None
     old.friend("a", "甲", uid=1, Alias="x")
     old.friend("b", "乙", uid=2, Alias="y")
     first, second = new.friend("a", "甲", uid=1, Alias="y"), new.friend("b", "乙", uid=2, Alias="x")
-    assert await told(old, new) == [
+    assert await events_of(old, new) == [
         ("change", first, "account", "x", "y"),
         ("change", second, "account", "y", "x"),
     ]
@@ -142,13 +142,13 @@ async def test_a_uid_counts_more_than_an_account(old: Login, new: Login) -> None
 
 async def test_two_uids_are_two_people_whatever_else_is_the_same(old: Login, new: Login) -> None:
     lost, added = old.friend("a", "甲", uid=1, Alias="x"), new.friend("b", "甲", uid=2, Alias="x")
-    assert await told(old, new) == [("new", added), ("lose", lost)]
+    assert await events_of(old, new) == [("new", added), ("lose", lost)]
 
 
 async def test_a_number_and_a_name_may_be_one_and_the_same(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1)
     new.friend("a", "甲", uid="wxid_a")
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 @pytest.mark.parametrize(
@@ -160,15 +160,15 @@ async def test_without_a_sure_sign_a_changed_record_is_in_doubt(
 ) -> None:
     old.friend("a", "甲")
     new.friend("a", name=change.pop("NickName", "甲"), **change)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_of_namesakes_nothing_is_reported(old: Login, new: Login) -> None:
     old.friend("a", "张伟")
     old.friend("b", "张伟")
     new.friend("b", "张伟")
-    assert await told(old, new) == []
-    assert await told(new, old) == []
+    assert await events_of(old, new) == []
+    assert await events_of(new, old) == []
 
 
 async def test_a_namesake_of_somebody_who_is_merely_alike_is_in_doubt(
@@ -178,7 +178,7 @@ async def test_a_namesake_of_somebody_who_is_merely_alike_is_in_doubt(
     new.friend("a", "张伟", Signature="new")
     new.friend("b", "张伟")
     other = new.friend("c", "李娜", City="c")
-    assert await told(old, new) == [("new", other)]
+    assert await events_of(old, new) == [("new", other)]
 
 
 async def test_doubt_about_some_does_not_hide_others(old: Login, new: Login) -> None:
@@ -186,26 +186,26 @@ async def test_doubt_about_some_does_not_hide_others(old: Login, new: Login) -> 
     old.friend("b", "张伟")
     lost = old.friend("c", "李娜", City="c", Signature="s")
     new.friend("d", "张伟", City="x")
-    assert await told(old, new) == [("lose", lost)]
+    assert await events_of(old, new) == [("lose", lost)]
 
 
 async def test_the_nameless_are_all_alike(old: Login, new: Login) -> None:
     old.friend("a", "", City="c")
     new.friend("b", "", Signature="s", Sex=1)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_a_shared_uid_distinguishes_nothing(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1)
     new.friend("a", "甲", uid=1)
     new.friend("b", "乙", uid=1, City="c")
-    assert ("lose", "@1a") not in await told(old, new)
+    assert ("lose", "@1a") not in await events_of(old, new)
 
 
 async def test_system_accounts_are_who_they_are(old: Login, new: Login) -> None:
     old.contacts.put_friend(record("weixin", NickName="微信团队"))
     new.contacts.put_friend(record("weixin", NickName="WeChat"))
-    assert await told(old, new) == [
+    assert await events_of(old, new) == [
         ("change", "weixin", "name", "微信团队", "WeChat"),
         ("change", "weixin", "displayname", "微信团队", "WeChat"),
     ]
@@ -216,7 +216,7 @@ async def test_what_no_record_has_this_time_has_not_changed(old: Login, new: Log
     new.contacts.put_friend(record("@2a", NickName="甲"))
     new.contacts.pair_uids({"@2a": 1})
     old.contacts.put_user(record("@1me", City="深圳", Sex=1))
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
     friend = new.contacts.friends["@2a"]
     assert (friend.signature, friend.markname, friend.displayname) == ("s", "r", "r")
     assert friend.category == "公众号"
@@ -227,7 +227,7 @@ async def test_what_no_record_has_this_time_has_not_changed(old: Login, new: Log
 
 async def test_the_user_may_have_changed(old: Login, new: Login) -> None:
     new.contacts.put_user(record("@2me", NickName="新", Signature="s"))
-    assert [short[2:] for short in await told(old, new)] == [
+    assert [short[2:] for short in await events_of(old, new)] == [
         ("name", "我", "新"),
         ("signature", "", "s"),
         ("displayname", "我", "新"),
@@ -239,12 +239,12 @@ async def test_who_is_missing_in_a_list_that_came_short_is_not_lost(old: Login, 
     old.group("g", "群", ("s", "生人"), uid=7)
     added = new.friend("b", "乙", uid=2)
     new.contacts.friends_are_whole = False
-    assert await told(old, new) == [("new", added)]
+    assert await events_of(old, new) == [("new", added)]
     # A contact that is there again the next time is not new.
     later = Login(3)
     later.friend("a", "甲", uid=1)
     later.friend("b", "乙", uid=2)
-    assert await told(new, later) == []
+    assert await events_of(new, later) == []
 
 
 # -- groups ----------------------------------------------------------------------------------------------
@@ -254,18 +254,18 @@ PEOPLE = (("a", "甲"), ("b", "乙"), ("c", "丙"), ("d", "丁"))
 
 async def test_groups_come_and_go(old: Login, new: Login) -> None:
     lost, added = old.group("g", "群", *PEOPLE, uid=1), new.group("h", "众", *PEOPLE, uid=2)
-    assert await told(old, new) == [("new", added), ("lose", lost)]
+    assert await events_of(old, new) == [("new", added), ("lose", lost)]
 
 
 async def test_a_group_that_is_in_no_list_may_be_silent(old: Login, new: Login) -> None:
     old.contacts.saved.discard(old.group("g", "群", *PEOPLE, uid=1))
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_a_group_that_was_renamed(old: Login, new: Login) -> None:
     old.group("g", "群", *PEOPLE, uid=1)
     id = new.group("g", "众", *PEOPLE, uid=1)
-    assert await told(old, new) == [
+    assert await events_of(old, new) == [
         ("change", id, "name", "群", "众"),
         ("change", id, "displayname", "群", "众"),
     ]
@@ -276,16 +276,16 @@ async def test_members_come_and_go(old: Login, new: Login, uid: Any) -> None:
     """A group without a uid is known by its name and most of its members."""
     old.group("g", "群", *PEOPLE, uid=uid)
     joined = new.group("g", "群", *PEOPLE, ("e", "戊"), uid=uid)
-    assert await told(old, new) == [("new", "@2e", joined)]
+    assert await events_of(old, new) == [("new", "@2e", joined)]
     later = Login(3)
     left = later.group("g", "群", *PEOPLE, uid=uid)
-    assert await told(new, later) == [("lose", "@2e", left)]
+    assert await events_of(new, later) == [("lose", "@2e", left)]
 
 
 async def test_a_namesake_of_a_group_with_other_members_is_in_doubt(old: Login, new: Login) -> None:
     old.group("g", "群", *PEOPLE)
     new.group("h", "群", ("x", "x"), ("y", "y"), ("z", "z"))
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_lost_and_new_members_are_distinguished_by_what_is_certain(
@@ -296,7 +296,7 @@ async def test_lost_and_new_members_are_distinguished_by_what_is_certain(
         login.friend("b", "乙", uid=2)
     old.group("g", "群", ("a", "甲"), ("s", "生人"), uid=7)
     id = new.group("g", "群", ("b", "乙"), ("s", "生人"), uid=7)
-    assert await told(old, new) == [("new", "@2b", id), ("lose", "@1a", id)]
+    assert await events_of(old, new) == [("new", "@2b", id), ("lose", "@1a", id)]
 
 
 async def test_a_stranger_who_left_and_another_who_came_may_be_one_who_was_renamed(
@@ -304,13 +304,13 @@ async def test_a_stranger_who_left_and_another_who_came_may_be_one_who_was_renam
 ) -> None:
     old.group("g", "群", ("a", "甲"), ("s", "生人"), uid=7)
     new.group("g", "群", ("a", "甲"), ("t", "新人"), uid=7)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_of_namesakes_among_members_nothing_is_reported(old: Login, new: Login) -> None:
     old.group("g", "群", ("a", "momo"), ("b", "momo"), ("c", "丙"), uid=7)
     new.group("g", "群", ("a", "momo"), ("c", "丙"), uid=7)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_a_friends_name_in_a_group(old: Login, new: Login) -> None:
@@ -319,7 +319,7 @@ async def test_a_friends_name_in_a_group(old: Login, new: Login) -> None:
     id = new.friend("a", "甲", uid=1, RemarkName="r", Signature="s")
     old.group("g", "群", ("a", "甲"), uid=7)
     group = new.group("g", "群", ("a", "甲", "在此"), uid=7)
-    assert await told(old, new) == [
+    assert await events_of(old, new) == [
         ("change", id, "markname", "", "r"),
         ("change", id, "signature", "", "s"),
         ("change", id, "displayname", "甲", "r"),
@@ -333,7 +333,7 @@ async def test_abridged_members_keep_what_was_known_of_them(old: Login, new: Log
     member = old.contacts.groups["@@1g"].members["@1s"]
     member.sex, member.signature, member.markname = "male", "s", "r"
     new.group("g", "群", ("s", "生人"), uid=7)
-    assert not [one for one in await told(old, new) if "sex" in one or "signature" in one]
+    assert not [one for one in await events_of(old, new) if "sex" in one or "signature" in one]
     member = new.contacts.groups["@@2g"].members["@2s"]
     assert (member.sex, member.signature, member.displayname) == ("male", "s", "r")
 
@@ -345,26 +345,26 @@ async def test_a_group_that_comes_without_its_members_has_lost_nobody(
     old.group("h", "", *PEOPLE, uid=8)
     new.group("g", "群", uid=7)
     new.group("h", "", uid=8)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
     later = Login(3)
     later.group("g", "群", *PEOPLE, uid=7)
     later.group("h", "", *PEOPLE, uid=8)
-    assert await told(new, later) == []
+    assert await events_of(new, later) == []
 
 
 async def test_a_group_without_members_may_be_any_group(old: Login, new: Login) -> None:
     old.group("g", "群", *PEOPLE)
     new.group("h", "众")
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
 
 
 async def test_a_list_of_members_that_is_not_whole(old: Login, new: Login) -> None:
     old.group("g", "群", *PEOPLE, uid=7)
     new.group("g", "群", *PEOPLE[:2], uid=7, MemberCount=5)
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
     later = Login(3)
     later.group("g", "群", *PEOPLE, uid=7)
-    assert await told(new, later) == []
+    assert await events_of(new, later) == []
     # Contacts that appear within the same login are not new either.
     assert not later.contacts.put_group(record("@@3g", NickName="群"))
     partial = Login(4)
@@ -379,10 +379,10 @@ async def test_an_owner_who_becomes_known_is_no_change(old: Login, new: Login) -
     old.group("g", "群", *PEOPLE, uid=7, ChatRoomOwner="@1a")
     new.group("g", "群", *PEOPLE, uid=7, ChatRoomOwner="@2a")
     new.contacts.pair_uids({"@2a": 5})
-    assert await told(old, new) == []
+    assert await events_of(old, new) == []
     later = Login(3)
     later.group("g", "群", *PEOPLE, uid=7, OwnerUin=6)
-    assert await told(new, later) == [("change", "@@3g", "owner_uid", 5, 6)]
+    assert await events_of(new, later) == [("change", "@@3g", "owner_uid", 5, 6)]
 
 
 # -- within one login ------------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ async def test_within_one_login_ids_say_who_is_who() -> None:
     added = now.friend("c", "张伟")
     old.group("g", "群", ("s", "momo"), ("t", "生人"))
     group = now.group("g", "群", ("t", "新名"), ("u", "momo"))
-    assert await told(old, now) == [
+    assert await events_of(old, now) == [
         ("change", "@1b", "name", "张伟", "张"),
         ("change", "@1b", "displayname", "张伟", "张"),
         ("new", added),
@@ -491,7 +491,7 @@ async def test_nothing_wrong_is_ever_reported_of_friends(
     for number, (key, one) in enumerate(now_traits.items()):
         uid = int(key) + 1 if key in traits else number + 100
         now.friend(key, **one, uid=uid if draw.random() < numbered else "")
-    happened = await told(before, now)
+    happened = await events_of(before, now)
     if numbered == 1:
         assert {id[2:] for what, id, *_ in happened if what == "new"} == now_traits.keys() - traits
         assert {id[2:] for what, id, *_ in happened if what == "lose"} == traits.keys() - now_traits

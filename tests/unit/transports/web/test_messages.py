@@ -59,9 +59,9 @@ def test_any_content_becomes_a_message(
     if isinstance(message, FriendRequested):
         assert message.ticket
         return
-    told = payload.received(message, "uid")
-    assert told["id"] == "7"
-    assert msgspec.json.decode(msgspec.json.encode(told)) == told
+    report = payload.received(message, "uid")
+    assert report["id"] == "7"
+    assert msgspec.json.decode(msgspec.json.encode(report)) == report
     told_as = (str, int, list)  # a type, and a list of articles
     assert all(isinstance(value, told_as) for value in message.details().values())
 

@@ -26,8 +26,8 @@ def account(http: Http, service: Service) -> Account:
     return Account(http, known())
 
 
-def happened(told: list[Any]) -> list[tuple[type, str]]:
-    return [(type(one), one.chat.id) for one in told]
+def happened(stated: list[Any]) -> list[tuple[type, str]]:
+    return [(type(one), one.chat.id) for one in stated]
 
 
 @pytest.mark.parametrize("flag", NO_CONTACT)
@@ -36,15 +36,15 @@ async def test_no_contact_is_no_new_friend(account: Account, flag: int) -> None:
     assert await account.reads(ModContactList=[record]) == ([], [])
     assert "@s" not in account.contacts.friends
     record["ContactFlag"] = flag | 1
-    _, told = await account.reads(ModContactList=[record])
-    assert happened(told) == [(events.ChatAdded, "@s")]
+    _, changed = await account.reads(ModContactList=[record])
+    assert happened(changed) == [(events.ChatAdded, "@s")]
 
 
 @pytest.mark.parametrize("flag", CONTACT)
 async def test_a_contact_is_one_however_else_it_is_flagged(account: Account, flag: int) -> None:
     record = {"UserName": "@f", "NickName": "f", "ContactFlag": flag}
-    _, told = await account.reads(ModContactList=[record])
-    assert happened(told) == [(events.ChatAdded, "@f")]
+    _, changed = await account.reads(ModContactList=[record])
+    assert happened(changed) == [(events.ChatAdded, "@f")]
 
 
 @pytest.mark.parametrize("flag", NO_CONTACT)
@@ -52,12 +52,12 @@ async def test_a_friend_who_is_no_contact_any_more_is_lost_once(
     account: Account, flag: int
 ) -> None:
     record = {"UserName": HUI, "NickName": "小灰", "ContactFlag": flag}
-    (message,), told = await account.reads(
+    (message,), changed = await account.reads(
         entry(), ModContactList=[record], DelContactList=[{"UserName": HUI}]
     )
     assert message.parties.sender is not None
     assert message.parties.sender.name == "小灰"
-    assert happened(told) == [(events.ChatLost, HUI)]
+    assert happened(changed) == [(events.ChatLost, HUI)]
     assert await account.reads(ModContactList=[record]) == ([], [])
     assert HUI not in account.contacts.friends
     assert HUI in account.contacts.groups[GROUP].members
@@ -66,15 +66,15 @@ async def test_a_friend_who_is_no_contact_any_more_is_lost_once(
 async def test_the_last_word_of_an_answer_counts(account: Account) -> None:
     gone, there = ({"UserName": HUI, "NickName": "小灰", "ContactFlag": flag} for flag in (0, 3))
     assert await account.reads(ModContactList=[gone, there]) == ([], [])
-    _, told = await account.reads(ModContactList=[there, gone])
-    assert happened(told) == [(events.ChatLost, HUI)]
+    _, changed = await account.reads(ModContactList=[there, gone])
+    assert happened(changed) == [(events.ChatLost, HUI)]
 
 
 async def test_without_a_flag_a_record_is_a_friends(account: Account) -> None:
     for flag in ({}, {"ContactFlag": None}, {"ContactFlag": "what?"}):
         id = f"@f{len(account.contacts.friends)}"
-        _, told = await account.reads(ModContactList=[{"UserName": id, "NickName": "f", **flag}])
-        assert happened(told) == [(events.ChatAdded, id)]
+        _, changed = await account.reads(ModContactList=[{"UserName": id, "NickName": "f", **flag}])
+        assert happened(changed) == [(events.ChatAdded, id)]
 
 
 async def test_of_system_accounts_and_oneself_the_flag_says_nothing(account: Account) -> None:
@@ -88,9 +88,9 @@ async def test_a_stranger_is_known_by_the_newest_name(account: Account, service:
     service.tells({"UserName": "@s", "NickName": "路人", "ContactFlag": 0})
     await account.reads(entry(FromUserName="@s"))
     record = {"UserName": "@s", "NickName": "过客", "ContactFlag": 0}
-    (message,), told = await account.reads(entry(FromUserName="@s"), ModContactList=[record])
+    (message,), changed = await account.reads(entry(FromUserName="@s"), ModContactList=[record])
     assert message.parties.sender is not None
-    assert (message.parties.sender.name, told) == ("过客", [])
+    assert (message.parties.sender.name, changed) == ("过客", [])
 
 
 # -- the list after a login ------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ async def test_who_is_no_contact_after_a_start_is_lost(
         records.append({"UserName": TOM, "NickName": "Tom", "ContactFlag": 3})
     new = await loaded(http, service, *records, former=old, count=2)
     assert new.friends.keys() == {TOM, "filehelper"}
-    told = await difference(old, new)
-    assert [(type(one), one.chat.id) for one in told if isinstance(one, events.ChatLost)] == [
+    changed = await difference(old, new)
+    assert [(type(one), one.chat.id) for one in changed if isinstance(one, events.ChatLost)] == [
         (events.ChatLost, HUI)
     ]
 
@@ -146,8 +146,8 @@ async def test_who_is_no_contact_after_a_start_is_lost(
 async def test_nobody_but_the_phone_pairs(account: Account, service: Service, sender: str) -> None:
     service.tells({"UserName": "@s", "NickName": "s", "ContactFlag": 3})
     fake = recent_chats(HUI, ME, "@s") | {"FromUserName": sender}
-    messages, told, uids = await account.digest.read(answer(fake), SESSION)
-    assert (messages, told, uids) == ([], [], {})
+    messages, found, uids = await account.digest.read(answer(fake), SESSION)
+    assert (messages, found, uids) == ([], [], {})
     assert account.contacts.user.uid == account.contacts.friends[HUI].uid == ""
     assert not account.digest.paired
     assert service.asked == []

@@ -49,10 +49,10 @@ def test_deep_nesting_is_no_session() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uin", "told"), [("12", 12), ("", ""), ("x", "x"), ("9" * 5_000, "9" * 5_000)]
+    ("uin", "stated"), [("12", 12), ("", ""), ("x", "x"), ("9" * 5_000, "9" * 5_000)]
 )
-def test_the_uin_is_a_number_where_it_is_one(uin: str, told: int | str) -> None:
-    assert replace(SESSION, uin=uin).base_request()["Uin"] == told
+def test_the_uin_is_a_number_where_it_is_one(uin: str, stated: int | str) -> None:
+    assert replace(SESSION, uin=uin).base_request()["Uin"] == stated
 
 
 def test_every_login_has_another_id() -> None:

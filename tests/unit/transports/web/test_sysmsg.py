@@ -94,5 +94,5 @@ def test_a_recall_names_a_message_by_its_number() -> None:
 
 
 def test_a_notice_with_a_name_that_looks_like_a_system_message() -> None:
-    told = read('"&lt;sysmsg type="x"&gt;&lt;plain&gt;y&lt;/plain&gt;"加入了群聊', 10000)
-    assert told.content == '"<sysmsg type="x"><plain>y</plain>"加入了群聊'
+    found = read('"&lt;sysmsg type="x"&gt;&lt;plain&gt;y&lt;/plain&gt;"加入了群聊', 10000)
+    assert found.content == '"<sysmsg type="x"><plain>y</plain>"加入了群聊'
