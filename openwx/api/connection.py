@@ -10,6 +10,7 @@ import logging
 from typing import Any, Protocol, cast
 
 from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import InvalidURLError
 
 from openwx import metrics
 from openwx.api import answers
@@ -252,7 +253,11 @@ class Connection(web.RequestHandler):
         is_head = not self._is_answering and not self._has_open_body
         if is_head:
             data = self._head.feed(data)
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except (IndexError, ValueError) as error:
+            self._refuse_address(error)
+            return
         if is_head and self._head_timer is None and not self._head.is_complete:
             self._head_timer = self._event_loop.call_later(HEAD_S, self.force_close)
         if is_head or self.is_unauthenticated_socket:
@@ -270,6 +275,19 @@ class Connection(web.RequestHandler):
             self.close_now()
 
     # -- what goes wrong ---------------------------------------------------------------------------------------
+
+    def _refuse_address(self, error: Exception) -> None:
+        """Answer a request whose address, such as ``http://[]@``, made aiohttp's parser fail."""
+        logger.debug("a malformed address from %s: %s", self.peername, type(error).__name__)
+        answer = answers.malformed(InvalidURLError("the address"))
+        _answered(answer.code)
+        if self._tcp is not None and not self._is_answering:
+            head = (
+                f"HTTP/1.1 {answer.status} Bad Request\r\nContent-Type: {answer.content_type}\r\n"
+                f"Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n"
+            )
+            self._tcp.write(head.encode() + answer.body)
+        self.force_close()
 
     def log_exception(self, *args: Any, **more: Any) -> None:
         """Log a bug; a broken body is the caller's fault, and was answered."""

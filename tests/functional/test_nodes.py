@@ -214,7 +214,7 @@ async def test_a_stop_while_no_node_has_the_account_is_told_once(cluster: Cluste
     await cluster.receiver.get(event="stop")
     await cluster.runs("n0")
     await cluster.delivers("n0", "later")
-    (stop,) = (one for one in cluster.receiver.uploads if one.json.get("event") == "stop")
+    (stop,) = (one for one in cluster.receiver.reports if one.json.get("event") == "stop")
     assert stop.query["client"] == "n1"
     started = (await here.get("start_client", client="n1")).json
     assert started["status"] == "success"

@@ -42,6 +42,8 @@ END = b"Host: localhost\r\nConnection: close\r\n\r\n"
         (b"GET /openwx/\xff HTTP/1.1\r\n" + END, 404),
         (b"OPTIONS * HTTP/1.1\r\n" + END, 404),
         (b"GET http://[/openwx HTTP/1.1\r\n" + END, 400),
+        (b"GET http://[]@ HTTP/1.1\r\n" + END, 400),
+        (b"POST http://[]@/openwx/get_user_info HTTP/1.1\r\nContent-Length: 3\r\n" + END, 400),
         (b"CONNECT localhost:1 HTTP/1.1\r\n" + END, 404),
         (b"PUT /openwx/get_user_info HTTP/1.1\r\n" + END, 405),
         (b"DELETE /openwx/get_user_info HTTP/1.1\r\n" + END, 405),
