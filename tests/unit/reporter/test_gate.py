@@ -84,9 +84,11 @@ async def slow() -> AsyncIterator[SlowResolver]:
 
 @pytest.fixture
 async def gated(slow: SlowResolver, gate: WatchedGate) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.TCPConnector(resolver=slow) as connector:
-        async with private_targets.session(connector, gate) as session:
-            yield session
+    async with (
+        aiohttp.TCPConnector(resolver=slow) as connector,
+        private_targets.session(connector, gate) as session,
+    ):
+        yield session
 
 
 async def test_a_report_whose_lease_ends_while_it_connects_waits(
