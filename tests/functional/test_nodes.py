@@ -328,7 +328,7 @@ async def test_a_session_of_a_copied_journal_is_gone_on_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Also of an account whose ``base_url`` came from a caller."""
-    cluster.names = ()
+    cluster.names = ("default",)
     alone = await world.start()
     settings = {"base_url": cluster.simulator.url, "send_interval": "0", "post_event": "1"}
     assert (await alone.get("start_client", client="new", **settings)).json["status"] == "success"
@@ -342,7 +342,7 @@ async def test_a_session_of_a_copied_journal_is_gone_on_with(
     where = {"OPENWX_STORE__URL": cluster.url, "OPENWX_STORE__SCHEMA": cluster.schema}
     assert (await typed("journal", "copy", **where)).code == 0
     await cluster.start("a")
-    await cluster.runs("new")
+    await cluster.runs("default", "new")
     assert [who.logins for who in people] == [1, 1]
 
 
