@@ -313,7 +313,7 @@ async def test_nodes_whose_configurations_differ_take_nothing_from_each_other_at
 async def test_an_account_runs_only_where_it_is_configured(cluster: Cluster) -> None:
     cluster.names = ("n0", "n1")
     await asyncio.gather(cluster.start("a", names=("n0",)), cluster.start("b", names=("n0", "n1")))
-    owners = await cluster.until_owned()
+    owners = await cluster.until_owned(lambda owners: len(owners) == 2 and all(owners.values()))
     assert owners["n1"] == "b"
 
 
