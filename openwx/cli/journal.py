@@ -2,18 +2,23 @@
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from openwx import service
+from openwx.accounts import registry
+from openwx.accounts.registry import AccountRegistry
 from openwx.cli.shell import output
 from openwx.cli.status import counted
+from openwx.cluster import term
 from openwx.config import Settings
 from openwx.errors import ConfigError, NotNowError
 from openwx.safetext import one_line
 from openwx.store.base import JournalError, JournalUnavailable
 from openwx.store.copying import Copied, copy
+from openwx.store.records import AccountRecord
 
 
 def main(settings: Settings, url: str, *, as_json: bool) -> int:
@@ -36,7 +41,7 @@ async def _copy(settings: Settings, url: str, *, as_json: bool) -> list[Copied]:
     copied = []
     async with AsyncExitStack() as stack:
         service.data_folder(settings.data_dir, stack)
-        copying = copy(path, url, settings.store.schema)
+        copying = copy(path, url, settings.store.schema, partial(_host_of_session, settings))
         try:
             async for one in await stack.enter_async_context(aclosing(copying)):
                 if not one.account:  # what is of no account, such as the state of the clock
@@ -51,6 +56,16 @@ async def _copy(settings: Settings, url: str, *, as_json: bool) -> list[Copied]:
             )
             raise kind(f"the journal is not copied: {one_line(str(error))}{done}") from error
     return copied
+
+
+def _host_of_session(settings: Settings, record: AccountRecord) -> dict[str, bytes]:
+    """Return where an account logged in whose ``base_url`` a caller gave; a node that does not know it lets the account
+    log in anew."""
+    saved = AccountRegistry({record.account: registry.saved_of(record)})
+    account = dict(saved.accounts(settings.accounts)).get(record.account)
+    if account is None or not account.base_url:
+        return {}
+    return {term.BASE_URL: account.base_url.encode()}
 
 
 def _line(one: Copied) -> str:

@@ -125,8 +125,13 @@ class Clock:
 
 
 async def resume(clock: Clock, journal: Journal) -> None:
-    """Load the state that the last process saved. Raise ``JournalError``."""
+    """Load the state that the last process saved. Raise ``JournalError``.
+
+    A node that has saved none begins with that of a journal which was copied: its reports were made by that clock.
+    """
     saved = (await journal.state(_account_of(journal))).get(_KEY)
+    if saved is None:
+        saved = (await journal.state(_ALL_ACCOUNTS)).get(_KEY)
     if saved is not None:
         clock.resume(saved)
 

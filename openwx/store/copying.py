@@ -1,7 +1,7 @@
 """Copies a journal from SQLite to PostgreSQL while no gateway uses either. Ids and numbers stay."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from openwx.store.postgres.checks import check
 from openwx.store.postgres.connections import READ_S, Address, Unreachable, not_opened
 from openwx.store.postgres.intake import Intake
 from openwx.store.postgres.schema import migrate
+from openwx.store.records import AccountRecord
 from openwx.store.sqlite.export import Export
 
 
@@ -22,10 +23,20 @@ class Copied(NamedTuple):
     before: bool = False
 
 
-async def copy(path: Path, url: str, schema: str = "openwx") -> AsyncGenerator[Copied, None]:
+def _nothing(_: AccountRecord) -> dict[str, bytes]:
+    return {}
+
+
+async def copy(
+    path: Path,
+    url: str,
+    schema: str = "openwx",
+    more_state: Callable[[AccountRecord], Mapping[str, bytes]] = _nothing,
+) -> AsyncGenerator[Copied, None]:
     """Copy a journal, and yield each account when it is in PostgreSQL. What was interrupted is gone on with.
 
-    Raise ``JournalError`` where one of them cannot be used, or an account is in PostgreSQL already with other content.
+    ``more_state``: what the state of an account with such a record gets beside. Raise ``JournalError`` where one of
+    them cannot be used, or an account is in PostgreSQL already with other content.
     """
     address = Address(url, schema, "copy")
     address.require_valid()
@@ -50,6 +61,8 @@ async def copy(path: Path, url: str, schema: str = "openwx") -> AsyncGenerator[C
                                 counts[table] += len(rows)
                         if is_new and account in records:
                             await intake.record(records[account])
+                            more = more_state(records[account]).items()
+                            await intake.take("state", [(account, *one) for one in more])
                     yield Copied(account, counts["reports"], counts["sends"], before=not is_new)
         finally:
             await connection.close(timeout=5)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.patience import until, until_seen
 
 from .nodes import Cluster
 from .test_metrics import DOCUMENT, listed_in, metrics_of
+from .typed import Typed
+from .world import World
 
 ABC = ("a", "b", "c")
 
@@ -310,11 +313,37 @@ async def test_nodes_whose_configurations_differ_take_nothing_from_each_other_at
 async def test_an_account_runs_only_where_it_is_configured(cluster: Cluster) -> None:
     cluster.names = ("n0", "n1")
     await asyncio.gather(cluster.start("a", names=("n0",)), cluster.start("b", names=("n0", "n1")))
-    owners = await cluster.until_owned()
+    owners = await cluster.until_owned(lambda owners: len(owners) == 2 and all(owners.values()))
     assert owners["n1"] == "b"
 
 
 # -- who may do what -------------------------------------------------------------------------------------
+
+
+async def test_a_session_of_a_copied_journal_is_gone_on_with(
+    cluster: Cluster,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also of an account whose ``base_url`` came from a caller."""
+    cluster.names = ("default",)
+    alone = await world.start()
+    settings = {"base_url": cluster.simulator.url, "send_interval": "0", "post_event": "1"}
+    assert (await alone.get("start_client", client="new", **settings)).json["status"] == "success"
+    one_more = cluster.simulator.add_account("one more", friends=1, groups=1)
+    people = [cluster.simulator.account(), one_more]  # for the configured account, too
+    for who in people:
+        await who.phone.logs_in()
+    await until_seen(lambda: cluster.state("new", alone), lambda state: state == "running")
+    await alone.stop()
+    typed = Typed(world.data_dir, tmp_path, monkeypatch, capsys)
+    where = {"OPENWX_STORE__URL": cluster.url, "OPENWX_STORE__SCHEMA": cluster.schema}
+    assert (await typed("journal", "copy", **where)).code == 0
+    await cluster.start("a")
+    await cluster.runs("default", "new")
+    assert [who.logins for who in people] == [1, 1]
 
 
 async def test_a_session_does_not_go_where_a_caller_sends_the_account(

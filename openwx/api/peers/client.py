@@ -1,4 +1,4 @@
-"""Asks other nodes. The secret goes to the ``cluster.advertise`` of a member, and nowhere else."""
+"""Asks other nodes, at the ``cluster.advertise`` of a member. What they get proves that this one has the secret."""
 
 import asyncio
 import io
@@ -121,12 +121,12 @@ class PeerClient:
 
     async def connect(self, owner: Owner, call: Call) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket to the owner. Raise as ``ask``, and ``aiohttp.WSServerHandshakeError``."""
-        hop = call.hop_to(owner, self._directory.node)
+        hop, url = call.hop_to(owner, self._directory.node), _url(owner.node, call)
         try:
             async with asyncio.timeout(READ_S):
                 return await self._http.ws_connect(
-                    _url(owner.node, call),
-                    headers={**call.headers, **hop.headers(self._secret)},
+                    url,
+                    headers={**call.headers, **self._proof(hop, hdrs.METH_GET, url)},
                     heartbeat=READ_S,
                     max_msg_size=self._longest,
                 )
@@ -164,8 +164,12 @@ class PeerClient:
         except JournalError:
             return True  # nobody loses an account while nobody reaches the store
 
+    def _proof(self, hop: Hop, method: str, url: URL) -> dict[str, str]:
+        return hop.headers(self._secret, method, url.raw_path_qs)
+
     async def _request(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
-        headers = {**call.headers, **hop.headers(self._secret)}
+        url = _url(node, call)
+        headers = {**call.headers, **self._proof(hop, call.method, url)}
         body: Any = call.body
         if isinstance(body, bytes):
             body = io.BytesIO(body)
@@ -175,7 +179,7 @@ class PeerClient:
                 headers[hdrs.CONTENT_LENGTH] = str(call.size)
         try:
             response = await self._http.request(
-                call.method, _url(node, call), headers=headers, data=body, allow_redirects=False
+                call.method, url, headers=headers, data=body, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotAsked(describe(error)) from error

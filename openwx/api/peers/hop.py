@@ -16,7 +16,9 @@ from aiohttp import hdrs, web
 from openwx.api.callers import Caller, Scope
 from openwx.errors import UNREADABLE, CallerError, Code
 
-SECRET = "Openwx-Hop-Secret"  # noqa: S105 - the name of the header
+MAC = "Openwx-Hop-Mac"
+"""Proves that the sender has the secret, for this hop alone. The secret itself leaves no node: who can write to the
+store says where nodes are, and must not get it."""
 HOP = "Openwx-Hop"
 TAKEN = "Openwx-Hop-Taken"
 """With an answer: under this name the events in it can be given back, since nobody may be there to have them."""
@@ -58,19 +60,27 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
             self.key, self.scope, None if self.accounts is None else frozenset(self.accounts)
         )
 
-    def headers(self, secret: str) -> dict[str, str]:
-        """Return the headers of the request."""
-        return {SECRET: secret, HOP: urlsafe_b64encode(msgspec.json.encode(self)).decode()}
+    def headers(self, secret: str, method: str, path: str) -> dict[str, str]:
+        """Return the headers of a request. ``path``: with its query, as it is sent."""
+        said = urlsafe_b64encode(msgspec.json.encode(self)).decode()
+        return {MAC: _mac(secret, method, path, said), HOP: said}
 
 
-def read(headers: Mapping[str, str], secret: str) -> Hop:
+def _mac(secret: str, method: str, path: str, said: str) -> str:
+    text = f"openwx hop\n{method}\n{path}\n{said}"
+    return hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+def read(request: web.BaseRequest, secret: str) -> Hop:
     """Return what a request to the listener for peers says. CallerError -6 without the secret, -2 if it is broken."""
-    given = headers.get(SECRET, "").encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given, secret.encode()):
+    headers = request.headers
+    said, given = headers.get(HOP, ""), headers.get(MAC, "")
+    right = _mac(secret, request.method, request.raw_path, said)
+    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode()):
         words = "only the nodes of this cluster may call here; all have the same cluster.secret"
         raise CallerError(Code.UNAUTHENTICATED, words)
     try:
-        return msgspec.json.decode(urlsafe_b64decode(headers.get(HOP, "")), type=Hop)
+        return msgspec.json.decode(urlsafe_b64decode(said), type=Hop)
     except (binascii.Error, ValueError, *UNREADABLE) as error:
         words = f"the header {HOP} cannot be read; all nodes must have the same version: {error}"
         raise CallerError(Code.BAD_PARAMETER, words) from None

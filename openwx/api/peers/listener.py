@@ -105,7 +105,7 @@ class Doorman:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            hop = read(request.headers, self._secret)
+            hop = read(request, self._secret)
             await self._require_mine(hop)
         except CallerError as error:
             if error.code == Code.UNAUTHENTICATED:

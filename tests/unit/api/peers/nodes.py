@@ -226,8 +226,8 @@ class OneNode:
             address="127.0.0.9",
             **more,
         )
-        url = f"{to.peer_url}/openwx/{path}"
-        return self.session.get(url, headers=hop.headers(SECRET))
+        path = f"/openwx/{path}"
+        return self.session.get(f"{to.peer_url}{path}", headers=hop.headers(SECRET, "GET", path))
 
     async def at_peers(self, path: str, **headers: str) -> Reply:
         """Ask at the address for other nodes."""

@@ -1,5 +1,6 @@
 """Whom nodes believe: no stranger, no header of a caller, and a peer no more than it may say."""
 
+import hmac
 import logging
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -14,7 +15,7 @@ from openwx import metrics
 from openwx.accounts.streams import StreamEnded
 from openwx.api.callers import Scope
 from openwx.api.peers import client, forwarding
-from openwx.api.peers.hop import HOP, SECRET, Hop
+from openwx.api.peers.hop import HOP, MAC, Hop
 from openwx.api.peers.relay import PeerReader
 from tests.reply import Reply
 
@@ -36,13 +37,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarding, "PAUSE_S", 0.02)
     monkeypatch.setattr(forwarding, "ASK_S", 0.3)
     monkeypatch.setattr(client, "READ_S", 0.3)
+    monkeypatch.setattr("openwx.api.wrong_tokens.LONGEST_PAUSE_S", 0.0)
     monkeypatch.setattr("openwx.api.peers.answer.READ_S", 0.3)
 
 
-def hop(**more: Any) -> dict[str, str]:
-    return Hop(node="a", key="anonymous", scope=Scope.FULL, address="127.0.0.9", **more).headers(
-        OURS
-    )
+def hop(path: str, method: str = "GET", secret: str = OURS, **more: Any) -> dict[str, str]:
+    said = Hop(node="a", key="anonymous", scope=Scope.FULL, address="127.0.0.9", **more)
+    return said.headers(secret, method, path)
 
 
 PATHS = ["/openwx/get_user_info", "/openwx/check_client", "/console", "/console/static/x", "/"]
@@ -52,10 +53,14 @@ PATHS = ["/openwx/get_user_info", "/openwx/check_client", "/console", "/console/
 async def test_nobody_comes_in_without_the_secret(path: str, b: OneNode) -> None:
     for headers in (
         {},
-        {SECRET: ""},
-        {SECRET: OURS[:-1]},
-        {SECRET: OURS + "x"},
-        hop() | {SECRET: "wrong"},
+        hop(path) | {MAC: ""},
+        hop(path) | {MAC: OURS},
+        hop(path) | {MAC: hop(path)[MAC][:-1]},
+        hop(path) | {HOP: hop(path, epoch=2)[HOP]},
+        hop(path, secret=OURS[:-1]),
+        hop(path, method="POST"),
+        hop(f"{path}?client=bob"),
+        {"Openwx-Hop-Secret": OURS, HOP: hop(path)[HOP]},
         {"Authorization": f"Bearer {OURS}"},
     ):
         reply = await b.at_peers(path, **headers)
@@ -67,21 +72,24 @@ async def test_the_log_says_who_does_not_know_the_secret(
 ) -> None:
     monkeypatch.setattr("openwx.api.wrong_tokens.MOST_PAUSES", 0)
     for _ in range(20):
-        await b.at_peers("/openwx/get_user_info", **{SECRET: "wrong"})
+        await b.at_peers("/openwx/get_user_info", **{MAC: "wrong"})
     words = "127.0.0.1 does not know the cluster.secret of this node"
     assert 1 <= caplog.messages.count(words) < 20
 
 
 async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
+    path = "/openwx/get_user_info"
     nested = urlsafe_b64encode(b'{"x":' + b"[" * 5000).decode()
     for said in ("", "!", "bm8=", "e30=", "//79", nested):
-        reply = await b.at_peers("/openwx/get_user_info", **{SECRET: OURS, HOP: said})
+        text = f"openwx hop\nGET\n{path}\n{said}".encode()
+        mac = hmac.digest(OURS.encode(), text, "sha256").hex()
+        reply = await b.at_peers(path, **{MAC: mac, HOP: said})
         assert (reply.status, reply.code) == (400, -2)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
 async def test_nothing_else_is_served_there(path: str, b: OneNode) -> None:
-    assert (await b.at_peers(path, **hop())).status == 404
+    assert (await b.at_peers(path, **hop(path))).status == 404
 
 
 @pytest.mark.parametrize("where", ["b for callers", "a for callers", "a for nodes"])
@@ -107,17 +115,19 @@ async def test_an_address_that_is_not_for_nodes(
 
 async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: Nodes) -> None:
     """At the public address a hop is refused, and no hop has such headers of a caller."""
-    refused = await a.call("get_user_info", headers=hop(account="bob", epoch=1))
+    refused = await a.call(
+        "get_user_info", headers=hop("/openwx/get_user_info", account="bob", epoch=1)
+    )
     assert (refused.status, refused.code) == (508, -8)
-    assert (await a.session.get(f"{a.url}/console", headers=hop())).status == 508
+    assert (await a.session.get(f"{a.url}/console", headers=hop("/console"))).status == 508
     forged = {
-        SECRET: "the caller's",
+        MAC: hop("/openwx/get_user_info", account="bob", epoch=1)[MAC],
         "Authorization": "Bearer x",
         "Origin": f"http://127.0.0.1:{a.port}",
         "X-Forwarded-For": "1.2.3.4",
         "Cookie": "c=1",
         "Openwx-Client": "bob",
-        "Connection": f"close, {SECRET}",
+        "Connection": f"close, {MAC}",
     }
     async with Liar.started(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as liar:
         nodes.table.moves("b", liar.url)
@@ -125,8 +135,25 @@ async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: No
     assert reply.status == 200
     (head,) = liar.heads
     lines = [line.split(b": ", 1) for line in head.strip().split(b"\r\n")[1:]]
-    assert {name.decode() for name, _ in lines} == {"Host", SECRET, HOP}
-    assert [value for name, value in lines if name == SECRET.encode()] == [OURS.encode()]
+    assert {name.decode() for name, _ in lines} == {"Host", MAC, HOP}
+    assert not {(one.encode()) for one in (forged[MAC], OURS)} & {v for _, v in lines}
+
+
+async def test_a_liar_in_the_table_gets_no_secret(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    """What it gets opens nothing but that very call in that very term."""
+    async with Liar.started(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as liar:
+        nodes.table.moves("b", liar.url)
+        await a.get("get_user_info", client="bob")
+        nodes.table.moves("b", b.peer_url)
+    (head,) = liar.heads
+    assert OURS.encode() not in head
+    path = "/openwx/get_user_info?client=bob"
+    pairs = [line.split(": ", 1) for line in head.decode().strip().split("\r\n")[1:]]
+    kept = {name: value for name, value in pairs if name in (MAC, HOP)}
+    assert (await b.at_peers(path, **kept)).status == 200
+    assert (await b.at_peers("/openwx/get_friend_info?client=bob", **kept)).status == 401
+    b.takes("bob")
+    assert (await b.at_peers(path, **kept)).status == 421
 
 
 async def test_who_called_comes_with_the_hop(
@@ -278,14 +305,14 @@ async def test_an_event_of_a_peer_that_cannot_be_read() -> None:
         await reader.more(1.0)
 
 
-async def test_the_secret_goes_nowhere_else(
+async def test_the_secret_goes_nowhere(
     a: OneNode,
     b: OneNode,
     nodes: Nodes,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither where a peer sends the caller, nor to a proxy, nor into a log."""
+    """Neither to a peer, nor where that sends the caller, nor to a proxy, nor into a log."""
     caplog.set_level(logging.DEBUG)
     async with Liar.started() as other, Liar.started() as liar:
         liar.answer = (
@@ -300,7 +327,8 @@ async def test_the_secret_goes_nowhere_else(
         liar.answer = None
         await a.get("send_friend_message", client="bob", id="@a", content="hi")
         await a.get("check_client")
-        assert OURS.encode() in liar.heads[0]
+        assert liar.heads
+        assert not any(OURS.encode() in head for head in liar.heads)
         assert not other.heads
     assert OURS not in caplog.text
     assert OURS not in repr(a.gateway.settings)

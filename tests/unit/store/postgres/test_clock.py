@@ -1,14 +1,17 @@
 """Each node keeps the state of its machine's clock for its next process."""
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from openwx import store
 from openwx.errors import LeaseLost
 from openwx.reporter import clock as clocks
 from openwx.store.base import InDoubt
+from openwx.store.copying import copy
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
@@ -44,6 +47,24 @@ async def test_nodes_have_clocks_of_their_own(address: Address) -> None:
             found = Clock()
             await clocks.resume(found, journal)
             assert found.mark().steps == saved.mark().steps
+
+
+async def test_a_copied_journal_brings_the_steps_of_its_clock(
+    address: Address, tmp_path: Path
+) -> None:
+    """Reports that were made before a step wait in it."""
+    file, was_set = tmp_path / "journal", Clock()
+    was_set.is_set(DAY_S)
+    was_set.notice()
+    async with store.open(file) as journal:
+        state = {"clock": was_set.to_bytes()}
+        await journal.write(WriteBatch(account="", state=state))
+    _ = [one async for one in copy(file, address.url, address.schema)]
+    async with member(address, claims=[]) as node:
+        found = Clock()
+        await clocks.resume(found, node)
+        assert found.mark().steps == was_set.mark().steps
+        await until_saved(found, node)
 
 
 async def test_a_killed_node_finds_its_clock_at_once(address: Address) -> None:
