@@ -101,9 +101,10 @@ class ClusterNode:
             while not self._leaving.is_set():
                 try:
                     await self._turn(tasks)
-                except (JournalError, InDoubt, LeaseLost) as error:
+                except (JournalError, InDoubt, LeaseLost, TimeoutError) as error:
                     if self._told.allows():
-                        log.warning("the cluster cannot be seen now: %s", error)
+                        why = str(error) or "the journal does not answer"
+                        log.warning("the cluster cannot be seen now: %s", why)
                     await self._pause(hinted=False)
                 else:
                     await self._pause(hinted=True)
@@ -128,7 +129,8 @@ class ClusterNode:
         self.seen = view
         self.beats.note(view, steady())
         if missing := self.rows.missing:
-            await self._add_rows(missing)
+            async with asyncio.timeout(self._settings.cluster.lease):
+                await self._add_rows(missing)
             self._wake.set()
             return
         me = view.node_of(self.ownership.incarnation)

@@ -220,8 +220,9 @@ class Maintenance(Protocol):
     ) -> int:
         """Delete delivered and dropped reports older than ``keep_s`` or beyond ``keep`` of an account. Count them.
 
-        Failed ones stay, up to ``keep_failed``; pending ones always. A report's deliveries are deleted with it. Free
-        space is given back to the file system.
+        Where processes share the store, those of accounts that another one owns are left to it. Failed ones stay, up
+        to ``keep_failed``; pending ones always. A report's deliveries are deleted with it. Free space is given back to
+        the file system.
         """
 
     async def prune_media(self, *, keep_s: float) -> None:

@@ -59,5 +59,5 @@ def worded(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "PostgreSQL has not answered in time"
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        return "PostgreSQL: each host that answers is a standby, which cannot be written"
+        return "PostgreSQL: each host that answers is a standby or read-only"
     return f"PostgreSQL: {' '.join(str(error).split()) or type(error).__name__}"

@@ -226,7 +226,7 @@ async def test_a_real_standby(shared: Environ) -> None:
         shared["OPENWX_STORE__URL"] = standby.url
         ((level, about, said),) = ill(await found(shared))
         assert (level, about) == (Level.PROBLEM, "store")
-        assert said.endswith("is a standby, which cannot be written")
+        assert said.endswith("each host that answers is a standby or read-only")
 
 
 async def test_a_role_that_was_given_a_schema(shared: Environ, postgres_url: str) -> None:

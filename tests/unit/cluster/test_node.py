@@ -286,6 +286,23 @@ async def test_what_waits_for_the_journal_does_not_hold_up_the_end(
     assert world.table.released == [("n0", "")]
 
 
+async def test_a_change_of_a_row_without_an_answer_does_not_hold_up_the_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def replace_account(*_: object) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    world = World(journal, 1)
+    monkeypatch.setattr(world.table, "replace_account", replace_account)
+    async with asyncio.timeout(PATIENCE_S), world.running():
+        await asked.wait()
+    assert not world.table.rows
+
+
 async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal: Journal) -> None:
     world = World(journal, 1)
     table, manager = world.table, world.manager
