@@ -10,7 +10,10 @@ from .node import MUTANTS
 
 SEED = 20
 FAULTS = 24
-CHOSEN = {"watching_goes_on": [[Chosen("PostgreSQL killed", 6.0)]] * 6}
+CHOSEN = {
+    "watching_goes_on": [[Chosen("PostgreSQL killed", 6.0)]] * 6,
+    "no_gate": [[Chosen("SIGSTOP", 7.0, f"n{n}")] for n in (1, 2, 3)] * 3,
+}
 """Faults for mutants that show in these alone: few of those that are drawn are of this kind and long."""
 SHOWN = 5
 """How many complaints are shown."""
