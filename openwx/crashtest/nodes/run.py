@@ -8,11 +8,10 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -357,7 +356,8 @@ class _Rounds:
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
             owned = await self._owned()
             began = time.time()
-            await asyncio.gather(*(fault.run() for fault in faults), *self._bursts(faults))
+            async with self._burst(faults):
+                await asyncio.gather(*(fault.run() for fault in faults))
             took_s = await self.until_called(time.time())
             if is_outage:
                 self.wrong += [
@@ -384,10 +384,15 @@ class _Rounds:
         await asyncio.sleep(self._drawn.pause_s())
         return self._drawn.next([node for _, node in (await self._owned()).values()])
 
-    def _bursts(self, faults: Sequence[Fault]) -> list[Coroutine[Any, Any, None]]:
-        """Have many sends be accepted where answers of PostgreSQL are lost: what is told of them must be true."""
-        loses_answers = any(fault.loses_answers for fault in faults)
-        return [line.traffic.burst(2, BURST_S) for line in self._lines if loses_answers]
+    @asynccontextmanager
+    async def _burst(self, faults: Sequence[Fault]) -> AsyncIterator[None]:
+        """Have many sends be accepted just when answers of PostgreSQL are lost: what is told of them must be true."""
+        async with asyncio.TaskGroup() as tasks:
+            if any(fault.loses_answers for fault in faults):
+                for line in self._lines:
+                    tasks.create_task(line.traffic.burst(3, BURST_S))
+                await asyncio.sleep(BURST_S / 2)
+            yield
 
     async def _owned(self) -> dict[str, tuple[int, str]]:
         return await terms.owned(self._server.url, SCHEMA)
