@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 from aiohttp import web_app
 
+from tests import postgres
 from tests.how_many import how_many
 
 TIMEOUT_S = 600
@@ -103,6 +104,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Start a server for all tests of this process, each of which has a schema of its own."""
+    with postgres.url_for_tests() as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)
