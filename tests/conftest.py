@@ -15,12 +15,16 @@ import hypothesis
 import pytest
 from aiohttp import web_app
 
+from tests import postgres
+from tests.how_many import how_many
+
 TIMEOUT_S = 600
 """No test takes a tenth of it. It is not in pyproject.toml: tests of a bot in a checkout run without pytest-timeout."""
 
 # A drawn example may take as long as the machine needs for it, and others are drawn each time, in CI, too.
 hypothesis.settings.register_profile(
     "patient",
+    max_examples=how_many(30, in_ci=100),
     deadline=None,
     derandomize=False,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
@@ -41,19 +45,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
-        link_compiled(folder.name)
+        if os.name == "posix":  # elsewhere not everybody may make links
+            link_compiled(folder.name)
         if config.getoption("numprocesses", None):
             compile_all()
 
 
 def link_compiled(prefix: str) -> None:
     """Show programs what is compiled already of Python and of installed packages: most of what they import."""
+    suffix = f".{sys.implementation.cache_tag}.pyc"
     for root in {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")}:
-        for file in Path(root).rglob(f"__pycache__/*.{sys.implementation.cache_tag}.pyc"):
-            into = Path(prefix + str(file.parent.parent), file.name)
-            into.parent.mkdir(parents=True, exist_ok=True)
-            if not into.is_symlink():  # one folder may lie within the other
-                into.symlink_to(file)
+        for name, below, files in os.walk(root):
+            below[:] = [one for one in below if one not in ("site-packages", "test", "tests")]
+            if name.endswith("__pycache__"):
+                into = f"{prefix}{Path(name).parent}"
+                Path(into).mkdir(parents=True, exist_ok=True)
+                for file in files:  # ten thousand, for which `Path` takes seconds
+                    if file.endswith(suffix):
+                        os.symlink(f"{name}/{file}", f"{into}/{file}")  # noqa: PTH211
 
 
 def compile_all() -> None:
@@ -81,7 +90,7 @@ def compile_all() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Collect garbage of tests alone: what is there before them is never freed, and takes 0.3 s to look at."""
+    """Leave out of garbage collection what is there before the tests: it stays, and is much to look through."""
     del session
     gc.disable()
     try:
@@ -95,6 +104,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Start a server for all tests of this process, each of which has a schema of its own."""
+    with postgres.url_for_tests() as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)

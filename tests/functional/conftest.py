@@ -17,7 +17,6 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, ClawBot, Simulator
-from tests import postgres
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 
@@ -138,13 +137,6 @@ def environ(world: World) -> dict[str, str]:
         "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
         "OPENWX_REPORT__POST_API": world.receiver.url,
     }
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Start a server for all tests of this process, each of which has a schema of its own."""
-    with postgres.url_for_tests() as url:
-        yield url
 
 
 @pytest.fixture

@@ -6,14 +6,15 @@ The program is the user's own, ``openwx crash-test``, which can be run for longe
 from collections.abc import Awaitable, Callable
 
 from tests import postgres
+from tests.how_many import how_many
 
 from .world import Command
 
 Openwx = Callable[..., Awaitable[Command]]
 
-KILLS = 9
-"""Two rounds of all that it may be doing when the end comes, and a SIGTERM."""
-FAULTS = 4
+KILLS = how_many(6, in_ci=9)
+"""In CI two rounds of all that it may be doing when the end comes; elsewhere one and a half. And a SIGTERM."""
+FAULTS = how_many(2, in_ci=4)
 ILINK_KILLS = 5
 """One round of all that it may be doing, each way in which messages come twice, and two rounds with a small budget."""
 

@@ -20,12 +20,13 @@ from openwx.errors import Code, WeChatError
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, MP3, MP4, PNG
 from openwx.simulator.samples import png
+from tests.how_many import how_many
 from tests.patience import PATIENCE_S
 
 from .changing import id_of, ids_of
 from .world import Gateway, Json, Receiver, World
 
-RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", "60"))
+RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", how_many(25, in_ci=60)))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 STRIKES_WITHIN_S = 5.0

@@ -22,13 +22,14 @@ from hypothesis import strategies as st
 
 from openwx.api import app
 from openwx.simulator import Account
+from tests.how_many import how_many
 from tests.patience import PATIENCE_S
 from tests.unmeasured import draws
 
 from .world import Gateway, PostedReport, Receiver, World, says
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", how_many(5, in_ci=15)))
 """Of each route in each style."""
 HANGS_S = PATIENCE_S
 LEFT_OUT = ("start_client", "stop_client")

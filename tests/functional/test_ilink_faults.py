@@ -17,11 +17,12 @@ import pytest
 from openwx.errors import Code
 from openwx.simulator import Account, ClawBot, Fault, Simulator
 from openwx.simulator.samples import png
+from tests.how_many import how_many
 from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, World
 
-RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", "40"))
+RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", how_many(15, in_ci=40)))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 STRIKES_WITHIN_S = 5.0
 FAULTS = [fault for fault in Fault if fault is not Fault.RET]

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from tests.patience import PATIENCE_S
 
 from .world import Command, Gateway, Json, Receiver
 
-chat = pytest.importorskip("openai.types.chat", reason="the package openai is not installed")
-params = pytest.importorskip("openai.types.chat.completion_create_params")
+pytestmark = pytest.mark.skipif(
+    find_spec("openai") is None, reason="the package openai is not installed"
+)  # which takes a second to import: not by every process that collects tests
 
 BOT = Path(__file__).parents[2] / "examples" / "llm_bot.py"
 KEY = "sk-secret"
@@ -29,6 +31,8 @@ Behaviour = Callable[[Json], Awaitable[web.Response]]
 
 def completion(content: str | None, **message: Any) -> web.Response:
     """Answer as OpenAI does."""
+    from openai.types import chat
+
     found = chat.ChatCompletion.model_validate(
         {
             "id": "chatcmpl-1",
@@ -59,6 +63,8 @@ class Endpoint:
         self.url = ""
         self._behaviours: list[Behaviour] = []
         self._came = asyncio.Condition()
+        from openai.types.chat import completion_create_params as params
+
         kind = with_config({"extra": "forbid"})(params.CompletionCreateParamsNonStreaming)
         self._request = TypeAdapter(kind)
 

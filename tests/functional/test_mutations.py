@@ -21,12 +21,13 @@ from multidict import CIMultiDict
 
 from openwx.simulator import Account
 from openwx.simulator.media import GIF, MP3, MP4, PNG
+from tests.how_many import how_many
 from tests.patience import PATIENCE_S
 
 from .changing import id_of, ids_of
 from .world import Gateway, Json, Receiver, World
 
-ROUNDS = int(os.environ.get("OPENWX_TEST_MUTATIONS", "150"))
+ROUNDS = int(os.environ.get("OPENWX_TEST_MUTATIONS", how_many(75, in_ci=150)))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 VALUES: list[Any] = [

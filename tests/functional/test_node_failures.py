@@ -14,6 +14,8 @@ from .nodes import LEASE_S, Cluster, Process, Wire
 from .world import Gateway
 
 ABC = ("a", "b", "c")
+PAUSE_S = 0.05
+"""Between messages, while nodes are started: these need the processor."""
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 
@@ -196,6 +198,7 @@ async def test_a_rolling_restart_loses_nothing(either: Cluster) -> None:
                 cluster.says(name, f"{name} {number}")
             number += 1
             await cluster.receiver.get(content=texts[cluster.names[0]][-1])
+            await asyncio.sleep(PAUSE_S)
 
     talking = asyncio.create_task(talk())
     for node in nodes:

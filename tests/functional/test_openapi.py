@@ -18,6 +18,7 @@ from openwx.api.stream_models import Socket
 from openwx.config import EVENTS
 from openwx.errors import Code
 from openwx.simulator import Account
+from tests.how_many import how_many
 from tests.unmeasured import draws
 
 from .world import Gateway, Json, World
@@ -25,7 +26,7 @@ from .world import Gateway, Json, World
 FORM = "application/x-www-form-urlencoded"
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", how_many(3, in_ci=6)))
 """Calls of each operation."""
 LEFT_OUT = ("start_client", "stop_client")
 """They would end what is tested, or begin others; drawn at in the tests of single routes."""

@@ -308,6 +308,17 @@ class Gateway(Api, testing.Gateway):
         Api.__init__(self, "", http)
         testing.Gateway.__init__(self, settings, pace, transports)
 
+    async def reaches(self, state: str, timeout_s: float = PATIENCE_S) -> Json:
+        """As at any address, but look at the account itself: calls take most of the time of a start."""
+        assert self.service is not None
+        account, *_ = self.service.gateway.accounts.values()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                if account.state != state:
+                    await until(lambda: account.state == state)
+                    self.noticed += await self.drain()
+        return await super().reaches(state, timeout_s)
+
     async def notices_login(self) -> None:
         """Wait until the events of the login are published, which is a moment after the account runs."""
         if "state_change" not in self.settings.report_for("default").post_event_list:

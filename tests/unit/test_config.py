@@ -32,6 +32,7 @@ from openwx.config import (
     load,
 )
 from openwx.errors import ConfigError
+from tests.how_many import how_many
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -877,7 +878,7 @@ def test_describe_of_the_defaults_and_of_an_open_server() -> None:
 # Anything at all: settings or one line
 
 _FUZZ = settings(
-    max_examples=int(os.environ.get("OPENWX_TEST_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("OPENWX_TEST_EXAMPLES", how_many(100, in_ci=300))),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

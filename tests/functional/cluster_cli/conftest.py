@@ -15,10 +15,10 @@ Environ = dict[str, str]
 def shared(postgres_url: str, tmp_path: Path) -> Environ:
     """Return the variables of a node, whose schema nobody has made yet."""
     return {
+        "OPENWX_DATA_DIR": str(tmp_path / "data"),  # not that of whoever runs the tests
         "OPENWX_STORE__URL": postgres_url,
         "OPENWX_STORE__SCHEMA": postgres.new_schema(),
         "OPENWX_CLUSTER__NODE": "wx-1",
-        "OPENWX_DATA_DIR": str(tmp_path / "data"),  # not that of whoever runs the tests
     }
 
 

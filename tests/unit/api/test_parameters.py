@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openwx.api import parameters
+from tests.how_many import how_many
 
 from .facade import MAX_MEDIA
 from .serving import Api, Serve
@@ -339,7 +340,7 @@ ROUTES = st.sampled_from(["send_friend_message", "search_friend", "check_event",
 
 
 @settings(
-    max_examples=300,
+    max_examples=how_many(100, in_ci=300),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

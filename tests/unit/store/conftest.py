@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import buckets, postgres
+from tests import buckets
 from tests.buckets import Bucket
 
 from .reports import Clock
@@ -11,13 +11,6 @@ from .reports import Clock
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Start a server for all tests of this process, each of which has a schema of its own."""
-    with postgres.url_for_tests() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")
