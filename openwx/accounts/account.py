@@ -83,6 +83,8 @@ class Account:
         self.starttime = time.time()
         self.ended = asyncio.Event()
         """Set when ``run`` has ended."""
+        self.has_told_stop = False
+        """Whether its ``stop`` is in the journal."""
         self._resources = resources
         self._gate = gate = gate or always_open()
         journal, timing = resources.journal, resources.pace
@@ -477,6 +479,7 @@ class Account:
         try:
             async with asyncio.timeout(self._resources.pace.finish_s):
                 await self.deliver(Batch(events=events, state=self._transport.state_at_stop()))
+            self.has_told_stop = True
         except TimeoutError:
             words = "%s: its stop is not published: the journal does not take it"
             log.warning(words, self.name)

@@ -154,7 +154,7 @@ class Term:
             if not account.ended.is_set():
                 account.hand_over()
                 await account.ended.wait()
-            self._has_told_stop = not account.goes_on_elsewhere
+            self._has_told_stop = account.has_told_stop
             await self._shared.manager.drop(account)
             self._account = None
 
@@ -172,6 +172,8 @@ class Term:
             self._account.stop()  # before it begins: it calls nobody
             await self._account.ended.wait()
             await self._end()
+        if not self._has_told_stop:
+            return
         try:
             await registry.change(
                 shared.journal, shared.ownership, name, lambda saved: saved.with_told_stop(name)

@@ -156,6 +156,7 @@ class Idle:
         self.state = State.RUNNING
         self.stop_requested = False
         self.goes_on_elsewhere = False
+        self.has_told_stop = False
         self.ended = asyncio.Event()
         self.was: list[str] = []
         self._settled = settled
@@ -174,6 +175,7 @@ class Idle:
         self._ends("handed over")
 
     def stop(self) -> None:
+        self.has_told_stop = True
         self._ends("stopped")
 
     def _ends(self, how: str) -> None:
@@ -409,6 +411,23 @@ async def test_a_stop_that_nobody_told_is_told_once(journal: Journal) -> None:
         looks = table.looks
         await until(lambda: table.looks > looks + 1)
     assert table.released == [("n0", "")]
+
+
+async def test_a_stop_that_the_journal_did_not_take_is_told_by_the_next_term(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: Idle) -> None:
+        self.has_told_stop = len(table.released) > 0
+        self.ended.set()
+
+    monkeypatch.setattr(Idle, "stop", stop)
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
+    async with world.running():
+        await until(lambda: len(table.released) == 2)
+    assert not untold(table, "n0")
 
 
 async def test_a_stop_that_was_told_is_not_told_again(journal: Journal) -> None:
