@@ -197,7 +197,7 @@ async def test_a_backend_that_is_gone(
     await receiver.stop()
     account.friend("小灰").says("有人吗")
     await one.until(ACCOUNT, "post_api 没有响应")
-    await one.until(f"{ACCOUNT}/deliveries?state=waiting", "没有应答")
+    await one.until(f"{ACCOUNT}/deliveries?state=waiting", "连接被拒绝")
     assert f"{ACCOUNT}/deliveries?state=waiting" in await one.walk()
     await receiver.start()
 

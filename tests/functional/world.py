@@ -5,6 +5,7 @@ Nobody sleeps here: everything waits for a condition, and says what it missed wh
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -142,8 +143,19 @@ class Receiver:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        async with asyncio.timeout(PATIENCE_S):
+            while not self._runner.addresses:
+                await self._listen(self._runner)
         self.port = self._runner.addresses[0][1]
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        """Listen, unless a connection of another program has the port for the moment."""
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
         """From now on connections are refused."""
