@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import socket
 import ssl
 from contextlib import AsyncExitStack
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import hdrs
+from aiohttp import AddrInfoType, hdrs
 from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 from yarl import URL
@@ -29,6 +30,8 @@ WATCH_S = 2.0
 """Interval of looking whether the node that is to answer still owns the account, in seconds."""
 READ_S = 30.0
 """The time between two pieces of an answer, in seconds."""
+WATCHED = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+"""Options of a connection, where the system has them: silent for 5 s, it is asked every 5 s, and broken after 20 s."""
 _NO_HEADERS = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
 """What aiohttp would add by itself."""
 
@@ -92,7 +95,7 @@ class PeerClient:
             await asyncio.to_thread(tls.load_verify_locations, self._certificate)
         self._session = await stack.enter_async_context(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+                connector=aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=watched_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
                 auto_decompress=False,
@@ -104,7 +107,7 @@ class PeerClient:
     async def ask(self, owner: Owner, call: Call) -> aiohttp.ClientResponse:
         """Ask the owner of an account, and return its answer up to the body, however long it thinks.
 
-        Raise ``NotAsked``, or ``Lost``, also where it does not own the account any more.
+        Raise ``NotAsked``, or ``Lost``, also where it does not own the account any more, or is cut off from here.
         """
         hop = call.hop_to(owner, self._directory.node)
         asking = asyncio.ensure_future(self._request(owner.node, call, hop))
@@ -205,3 +208,14 @@ def _origin(url: str) -> str:
         return _ORIGIN.validate_python(url)
     except ValidationError as error:
         raise NotAsked("its address in the database is not http://HOST:PORT") from error
+
+
+def watched_socket(address: AddrInfoType) -> socket.socket:
+    """Make a socket of which the system notices that the other side is cut off, though nothing is read or written."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in WATCHED.items():
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
