@@ -69,6 +69,7 @@ class Starting:
         call = start_call.read(name, texts, self._settings.report)
         await self._manager.require_allowed(call)
         await self._manager.finish_stop(name)
+        self._require_writable()
         async with self._changing:
             view = await self._view()
             here = self._manager.accounts.get(name)
@@ -85,6 +86,7 @@ class Starting:
 
     async def stop(self, name: str, delay_s: float) -> None:
         """Want an account no more; on its own node it stops after ``delay_s``. Raise ``CallerError`` (-5)."""
+        self._require_writable()
         async with self._changing:
             await self._change(name, lambda saved: saved.with_untold_stop(name))
             account = self._manager.accounts.get(name)
@@ -99,11 +101,19 @@ class Starting:
             former = self._rows.saved.started.get(name, {})
             await self.start(name, {**former, "transport": transport})
             return
+        self._require_writable()
         async with self._changing:
             await self._change(name, lambda saved: saved.with_transport(name, transport))
         await self.start(name, {})
 
     # -- rows ------------------------------------------------------------------------------------------------
+
+    def _require_writable(self) -> None:
+        """Raise ``CallerError`` (-5) while nothing can be saved: nobody waits in turn for a change in doubt."""
+        try:
+            self._journal.require_writable()
+        except JournalError as error:
+            raise journal_guard.not_kept(error, _NOT_DONE) from error
 
     async def _view(self) -> ClusterView:
         """Return the rows as they are now. Raise ``CallerError`` (-5)."""
