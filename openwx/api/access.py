@@ -1,4 +1,6 @@
-"""Decides who may call: the request's origin, CORS, JSONP, and the token (contract, sections 4 and 5.6)."""
+"""Decides who may call: the request's origin, CORS, JSONP, and the token (contract, sections 4 and 5.6).
+``endpoints``, the guards of pages and the console ask it.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""Makes HTTP responses of replies and errors: envelope, status, JSONP and headers (contract, section 1)."""
+"""Makes HTTP responses of replies and errors: envelope, status, JSONP and headers (contract, section 1).
+``endpoints``, ``connection`` and all pages that answer in JSON use it.
+"""
 
 import math
 from collections.abc import AsyncIterator

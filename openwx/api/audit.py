@@ -1,4 +1,5 @@
 """The audit log: one line for everything that changes something, and for wrong tokens.
+``endpoints``, ``wrong_tokens`` and the console write it.
 
 It says who called (the name of a key, never its token), from where and how, what and on which account, about whom (ids,
 never the text of a message), and how it ended. ``log_format = "json"`` has each of these as a field.

@@ -1,4 +1,5 @@
 """Who calls, and what they may do (contract, section 5.6): the holder of ``access.token``, of a key, or anybody.
+``access`` finds callers; every route and page asks what they may do.
 
 ``Caller.require`` is the one check of scopes. Which accounts a caller sees is up to ``VisibleGateway``.
 """

@@ -1,4 +1,5 @@
 """Decompresses bodies (``Content-Encoding``), to no more than a body may be long.
+``parameters`` calls it.
 
 aiohttp would decompress each body as it comes, even if nothing reads it: a thousand times as much as was sent. So
 its decompression is off; a body is decompressed here if a route needs it, once it is complete and known to be short.

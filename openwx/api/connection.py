@@ -1,4 +1,5 @@
 """A caller's connection: what is no HTTP is answered in JSON, and no caller occupies a connection for nothing.
+``server`` makes one for each caller.
 
 The caller is due to act while a head or body is incomplete, while an answer is not read, and between requests.
 ``due_since`` says since when; where room is needed, ``server.py`` closes the connection that has been due longest,

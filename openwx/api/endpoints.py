@@ -1,4 +1,6 @@
-"""Makes the aiohttp handlers of all routes: what is common to them, around what each one declares."""
+"""Makes the aiohttp handlers of all routes: what is common to them, around what each one declares.
+``app`` makes them.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping

@@ -1,4 +1,6 @@
-"""A TLS handshake: it counts as a connection, and has a time-out of its own."""
+"""A TLS handshake: it counts as a connection, and has a time-out of its own.
+``server`` makes one for each connection with TLS.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,5 @@
 """The one limit that aiohttp does not offer as an option: how many pipelined requests it parses ahead of the answer.
+``server`` sets it.
 
 Made for aiohttp 3.14.1 and newer; ``tests/unit/api/test_hardening.py`` checks on whatever is installed that it works.
 Elsewhere only public names are used.

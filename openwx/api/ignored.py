@@ -1,4 +1,5 @@
 """Reports the parameters of a call that were ignored. Old programs send more than a route knows, and work all the same.
+``endpoints`` calls it.
 
 A misspelt parameter would otherwise be ignored silently. It is named in a header of the answer, and once an hour for
 each route and name in the log.

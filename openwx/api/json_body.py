@@ -1,4 +1,5 @@
 """Parses JSON from callers, after its size in every respect was checked.
+``parameters`` and ``websocket`` call it.
 
 A parser holds the interpreter until it is done, even in a thread: millions of members would stop the whole server. So
 the text is scanned first, in pieces. Only media in base64 may be long: long strings are extracted, and the rest is

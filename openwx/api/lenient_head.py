@@ -1,4 +1,6 @@
-"""Accepts request heads that aiohttp refuses: raw Chinese text in the first line, and no Host from this machine."""
+"""Accepts request heads that aiohttp refuses: raw Chinese text in the first line, and no Host from this machine.
+``connection`` passes each head through it.
+"""
 
 import re
 

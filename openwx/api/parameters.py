@@ -1,4 +1,5 @@
 """Reads the parameters of a request: query, form, JSON or multipart, as one dictionary of texts.
+``call_reader`` and the console call it.
 
 The body wins over the query (contract, section 1). What cannot be read is the caller's error (code -2), never a crash
 and never a guess; a body that the route does not need is ignored instead (section 5.1).

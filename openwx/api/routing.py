@@ -1,4 +1,5 @@
 """Declares routes: a handler's name, request model, reply type and docstring make a row of the table.
+The modules in ``routes`` declare with it; ``app`` reads the table.
 
 A handler has some of the parameters ``gateway``, ``account`` and ``call``; it returns a reply or raises an error, and
 never touches aiohttp::

@@ -1,4 +1,6 @@
-"""The HTTP server beneath the routes: connection limits, TLS, and errors of aiohttp's own as JSON."""
+"""The HTTP server beneath the routes: connection limits, TLS, and errors of aiohttp's own as JSON.
+``app`` runs it.
+"""
 
 import asyncio
 import ssl

@@ -1,4 +1,5 @@
 """Writes a stream of an account's events as Server-Sent Events.
+``endpoints`` calls it for ``GET /openwx/events``.
 
 Each event has its ``id``, which a reader who reconnects names in ``Last-Event-ID``. Two events are about the stream
 itself: ``missed`` (these are no longer available) and ``end`` (why the stream ends, and after which id to go on).

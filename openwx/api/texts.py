@@ -1,4 +1,5 @@
 """Decodes the names and values of parameters: one text for each name that a route knows.
+``urlencoded``, ``json_body`` and ``multipart`` call it.
 
 Only known parameters are checked. Others may have any value: they are ignored, and their names noted. Bytes are decoded
 as UTF-8 whatever their label; if that fails, a label of the GB family counts.

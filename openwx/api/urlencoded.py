@@ -1,4 +1,6 @@
-"""Parses a query or a form: ``name=value&…``, percent-encoded."""
+"""Parses a query or a form: ``name=value&…``, percent-encoded.
+``parameters`` calls it.
+"""
 
 from urllib.parse import unquote_to_bytes
 

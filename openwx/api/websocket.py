@@ -1,4 +1,5 @@
 """Serves a WebSocket: a stream of events, and calls of routes.
+``endpoints`` makes them.
 
 The server sends JSON objects with a ``type``: ``cursor`` (where to go on), ``event``, ``missed``, ``answer`` (to a
 call) and ``end``. A client sends ``{"token": …}`` if the handshake had none, and calls:

@@ -1,4 +1,6 @@
-"""How long ago each node has said that it lives, as this one has seen it: by no clock but its own."""
+"""How long ago each node has said that it lives, as this one has seen it: by no clock but its own.
+``node`` counts with it.
+"""
 
 from uuid import UUID
 

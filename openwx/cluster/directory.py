@@ -1,4 +1,6 @@
-"""Which node owns an account, as it was a moment ago."""
+"""Which node owns an account, as it was a moment ago.
+``api.peers`` asks it for each call.
+"""
 
 import asyncio
 from collections.abc import Mapping

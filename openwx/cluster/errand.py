@@ -1,4 +1,5 @@
 """A command that does something for an account itself, because no gateway runs beside it.
+``openwx outbox`` and ``openwx logout`` run it.
 
 Where nodes share the journal, it joins them for that time: as one that drains, which is given no accounts, and which
 claims those that the command is for.

@@ -1,4 +1,6 @@
-"""The id of a data folder. Its lock proves that a former process of the same home is gone."""
+"""The id of a data folder. Its lock proves that a former process of the same home is gone.
+``service`` and ``errand`` ask for it.
+"""
 
 import os
 from pathlib import Path

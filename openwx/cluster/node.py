@@ -1,4 +1,6 @@
-"""This process as a node: it looks at the cluster again and again, and takes, hands over and stops accounts."""
+"""This process as a node: it looks at the cluster again and again, and takes, hands over and stops accounts.
+``service`` runs it.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,5 @@
 """Which accounts a node takes, hands over and stops: a pure function of what it sees.
+``node`` asks it after each look.
 
 Each node decides for itself alone. Two that want the same account are no harm: the store gives it to one of them.
 Nothing that runs is moved to even out the load, since a move costs a pause and perhaps a login.

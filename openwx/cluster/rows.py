@@ -1,4 +1,5 @@
 """What this node makes of the rows of accounts: with which settings it runs each, and whether it may.
+``node``, ``term`` and ``starting`` ask it.
 
 Accounts that the API started carry their settings in their rows. Those of the configuration must stand in the
 configuration of each node that may run them; their rows have a digest of what it says, so that nodes whose

@@ -1,4 +1,6 @@
-"""Starting and stopping accounts from any node: their rows say what is wanted, and their owners do it."""
+"""Starting and stopping accounts from any node: their rows say what is wanted, and their owners do it.
+Routes call it through ``api.visible``.
+"""
 
 import asyncio
 import secrets

@@ -1,4 +1,6 @@
-"""One account of this node, from its claim to its release."""
+"""One account of this node, from its claim to its release.
+``node`` runs one for each account that it owns.
+"""
 
 import asyncio
 import logging

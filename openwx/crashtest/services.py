@@ -1,4 +1,6 @@
-"""Programs that survive every kill: ``Service``, and the backends with their records. ``wechat`` has the others."""
+"""Programs that survive every kill: ``Service``, and the backends with their records. ``wechat`` has the others.
+Both crash tests, of one gateway and of nodes, start them.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,6 @@
-"""The end of a crash test: waits until nothing is missing any more, or until nothing arrives any more."""
+"""The end of a crash test: waits until nothing is missing any more, or until nothing arrives any more.
+Both crash tests wait with it.
+"""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace

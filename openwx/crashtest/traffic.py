@@ -1,4 +1,6 @@
-"""Traffic of the crash test: friends and members write, callers send."""
+"""Traffic of the crash test: friends and members write, callers send.
+Both crash tests make it.
+"""
 
 import asyncio
 import base64

@@ -1,4 +1,6 @@
-"""Compares the records of WeChat and of both backends with the promises of openwx."""
+"""Compares the records of WeChat and of both backends with the promises of openwx.
+Both crash tests end with it.
+"""
 
 import base64
 import itertools

@@ -1,4 +1,6 @@
-"""Web WeChat in the crash test: friends, groups, and log-outs after which all ids are new."""
+"""Web WeChat in the crash test: friends, groups, and log-outs after which all ids are new.
+``run`` makes it for web WeChat.
+"""
 
 import base64
 import random

@@ -1,4 +1,5 @@
 """The simulated WeChat of the crash test, as the rounds, the traffic and the verdict see it.
+``web`` and ``ilink`` are of this shape.
 
 ``WebWeChat`` and ``ILinkWeChat`` say how people write, what was handed out and heard, and how a session is ended.
 """

@@ -1,4 +1,5 @@
 """The page for a person who opened the address of a call: what it would do, and a button that does it.
+``endpoints`` shows it.
 
 Opening an address does nothing by itself (``intent.py``). The page replaces the call's answer, with the same 403.
 """

@@ -1,4 +1,6 @@
-"""The sentences of the page in English and Chinese."""
+"""The sentences of the page in English and Chinese.
+The page in this package uses them.
+"""
 
 from openwx.api.routing import Route
 from openwx.language import Language

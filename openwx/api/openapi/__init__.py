@@ -1,4 +1,5 @@
 """Serves ``/openapi.json``: the table of routes as an OpenAPI 3.1 document.
+``app`` adds it.
 
 Parameters come from the models beside the handlers, answers from ``openwx/schemas.py``, examples from ``examples/``,
 where calls of the real server are recorded, and texts about codes, topics and fields from ``descriptions``.

@@ -1,4 +1,6 @@
-"""Reads the examples: calls of the real server and its answers, recorded by a test (``tests/examples/``)."""
+"""Reads the examples: calls of the real server and its answers, recorded by a test (``tests/examples/``).
+The other modules here take them into the document.
+"""
 
 import functools
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Describes the calls of routes: each parameter in every style, and recorded calls as examples."""
+"""Describes the calls of routes: each parameter in every style, and recorded calls as examples.
+``document`` calls it.
+"""
 
 import shlex
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,6 @@
-"""The answer of an owner on its way to the caller: whole, in pieces, or as a stream."""
+"""The answer of an owner on its way to the caller: whole, in pieces, or as a stream.
+``forwarding`` passes answers on with it.
+"""
 
 import asyncio
 import logging

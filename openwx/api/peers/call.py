@@ -1,4 +1,6 @@
-"""A call that is forwarded: what of a caller's request goes to the owner, and nothing else."""
+"""A call that is forwarded: what of a caller's request goes to the owner, and nothing else.
+``hops`` makes them; ``forwarding`` and ``client`` send them.
+"""
 
 from collections.abc import Mapping
 from urllib.parse import quote

@@ -1,4 +1,5 @@
 """Which node answers a call, and what happens until it has.
+``hops`` calls it.
 
 Nothing that may have taken effect is done twice: a call that perhaps left for a node that is lost is made again only
 where it changes nothing, or where its key makes it one call. What certainly did not leave is made again in any case.

@@ -1,4 +1,6 @@
-"""Asks all nodes side by side how the accounts are that they run."""
+"""Asks all nodes side by side how the accounts are that they run.
+``hops`` calls it, for ``check_client``.
+"""
 
 import asyncio
 import logging

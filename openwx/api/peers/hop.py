@@ -1,4 +1,5 @@
 """What a hop says of itself: which member forwards, for which account in which term, and who the caller is.
+``client`` writes it; ``listener`` reads it.
 
 It stands in two headers of the forwarded request. A node makes them anew for each hop, and takes them only from the
 listener for peers; no header of a caller is forwarded under these names.

@@ -1,4 +1,5 @@
 """Decides which calls another node must answer, and has them answered there.
+``endpoints`` and the console ask it.
 
 ``Hops.destination`` is where that is decided, for every call of every route: once its caller is known and admitted, and
 before anything of it is done.

@@ -1,4 +1,5 @@
 """Who may call at ``cluster.listen``: members of the cluster, for accounts that this node owns in the term they name.
+``peering`` opens it.
 
 The sender has judged its caller, so neither token nor Host nor Origin counts here.
 """

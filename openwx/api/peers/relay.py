@@ -1,4 +1,5 @@
 """The stream of an owner for a WebSocket at this node: its messages are sent on as they come.
+``forwarding`` opens them; ``websocket`` reads them.
 
 It looks like the stream of an account (``accounts/streams.py``). Calls over the WebSocket do not come here: each one is
 made at the node that owns its account.

@@ -1,4 +1,6 @@
-"""The body of a call while it is not yet known which node answers it: read once, and sent as often as needed."""
+"""The body of a call while it is not yet known which node answers it: read once, and sent as often as needed.
+``call_reader`` and the console read bodies through it.
+"""
 
 import asyncio
 import os

@@ -1,1 +1,3 @@
-"""``openwx cluster``: which node runs which account, and who shall run it."""
+"""``openwx cluster``: which node runs which account, and who shall run it.
+``cli.main`` calls it.
+"""

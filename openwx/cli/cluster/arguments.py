@@ -1,4 +1,6 @@
-"""The command lines of ``openwx cluster`` and ``openwx journal``."""
+"""The command lines of ``openwx cluster`` and ``openwx journal``.
+``cli.arguments`` adds them.
+"""
 
 import argparse
 

@@ -1,4 +1,6 @@
-"""Which account goes where next, so that no node has many more than another. Nothing here does anything."""
+"""Which account goes where next, so that no node has many more than another. Nothing here does anything.
+``change`` calls it.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple

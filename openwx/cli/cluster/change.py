@@ -1,4 +1,6 @@
-"""``openwx cluster move``, ``rebalance`` and ``drain``: they write what shall be, and wait until nodes have done it."""
+"""``openwx cluster move``, ``rebalance`` and ``drain``: they write what shall be, and wait until nodes have done it.
+``command`` calls it.
+"""
 
 import time
 from collections.abc import Callable

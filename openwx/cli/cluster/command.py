@@ -1,4 +1,6 @@
-"""``openwx cluster``: which node runs which account, and who shall. It speaks with PostgreSQL alone."""
+"""``openwx cluster``: which node runs which account, and who shall. It speaks with PostgreSQL alone.
+``cli.main`` calls it.
+"""
 
 import argparse
 import asyncio

@@ -1,4 +1,6 @@
-"""What ``openwx cluster status`` shows: the nodes, and which of them runs which account."""
+"""What ``openwx cluster status`` shows: the nodes, and which of them runs which account.
+``command`` and ``openwx doctor`` call it.
+"""
 
 from collections import Counter
 from collections.abc import Iterator

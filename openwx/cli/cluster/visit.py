@@ -1,4 +1,6 @@
-"""The journal in PostgreSQL, opened by a command that is no node: it reads, and says what nodes shall do."""
+"""The journal in PostgreSQL, opened by a command that is no node: it reads, and says what nodes shall do.
+The commands here, ``doctor``, ``outbox`` and ``logout`` open it.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,6 @@
-"""The way from one node to WeChat: an HTTP proxy that notes each call before it passes it on."""
+"""The way from one node to WeChat: an HTTP proxy that notes each call before it passes it on.
+Each ``node`` has one; ``terms`` compares them.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,6 @@
-"""What happens to the nodes and to PostgreSQL: each fault begins, lasts, and is over."""
+"""What happens to the nodes and to PostgreSQL: each fault begins, lasts, and is over.
+``run`` draws them.
+"""
 
 import asyncio
 import random

@@ -1,4 +1,6 @@
-"""A program that follows the stream of one account, at one node after the other, from the last id on."""
+"""A program that follows the stream of one account, at one node after the other, from the last id on.
+``run`` starts one for each account.
+"""
 
 import asyncio
 import random

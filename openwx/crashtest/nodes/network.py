@@ -1,4 +1,5 @@
 """Where a node lives: on loopback, or in a network namespace of its own, whose links to the rest can be cut.
+``node`` lives in one.
 
 Loopback has no partitions: a relay that holds bytes up stands for them (``wire``). A namespace has real ones: it has
 two links, one to PostgreSQL and one to everything else, and packets are dropped at either end of the first.

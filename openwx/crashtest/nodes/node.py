@@ -1,4 +1,6 @@
-"""A node under test: a gateway process with a data folder, a way to PostgreSQL and a way to WeChat of its own."""
+"""A node under test: a gateway process with a data folder, a way to PostgreSQL and a way to WeChat of its own.
+``run`` starts them, and ``faults`` disturbs them.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,6 @@
-"""``openwx serve`` with a lease that may be shorter than the configuration allows: ``python -m … FILE LEASE_S``."""
+"""``openwx serve`` with a lease that may be shorter than the configuration allows: ``python -m … FILE LEASE_S``.
+``node`` starts it.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,6 @@
-"""Runs the crash test of several nodes: rounds of a fault and calm, then the verdict."""
+"""Runs the crash test of several nodes: rounds of a fault and calm, then the verdict.
+The package calls it.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,6 @@
-"""The way from one node to PostgreSQL: a relay that can be cut or held up in either direction."""
+"""The way from one node to PostgreSQL: a relay that can be cut or held up in either direction.
+``network`` has one for each node.
+"""
 
 import asyncio
 import contextlib
