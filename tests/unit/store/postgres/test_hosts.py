@@ -13,7 +13,7 @@ from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
 from tests import postgres
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from ..members import member
 
@@ -72,9 +72,11 @@ async def test_a_standby_is_not_used_until_it_is_the_first() -> None:
                 assert await journal.state("me") == {"a": b"%d" % n}
             await follower.execute("SELECT pg_wal_replay_resume()")
             await journal.write(WriteBatch(account="me", state={"b": b"1"}))
-            seen = "SELECT count(*) FROM openwx.state WHERE account = 'me'"
-            while await follower.fetchval(seen) < 2:
-                await asyncio.sleep(0.02)
+            leader = await asyncpg.connect(first.url)
+            written = await leader.fetchval("SELECT pg_current_wal_lsn()::text")
+            await leader.close()
+            seen = f"SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
+            await until_seen(lambda: follower.fetchval(seen))
             await asyncio.to_thread(first.kill)
             await follower.execute("SELECT pg_promote()")
             await follower.close()
