@@ -47,7 +47,9 @@ def test_every_route_with_a_slash_is_the_route(bench: Bench) -> None:
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_head_of_what_only_reads(bench: Bench, name: str, slash: str) -> None:
     path = f"/openwx/{name}{slash}"
-    got, headed = bench.gets(path), bench.gets(path, method="HEAD")
+    got, headed, again = bench.gets(path), bench.gets(path, method="HEAD"), bench.gets(path)
+    while len(got.body) != len(again.body):  # the state of the account went on meanwhile
+        got, headed, again = again, bench.gets(path, method="HEAD"), bench.gets(path)
     assert headed.body == b""
     assert headed.status == got.status
     for headers in (got.headers, headed.headers):

@@ -53,20 +53,24 @@ def each_host(url: str) -> list[str]:
 
 async def _first_of(tries: list[asyncio.Future[asyncpg.Connection]]) -> asyncpg.Connection:
     """Return the first connection that is made, and end the others. Raise the most telling error if there is none."""
-    chosen: asyncpg.Connection | None = None
     waiting = set(tries)
     try:
-        while waiting and chosen is None:
+        while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            chosen = next((one.result() for one in done if one.exception() is None), None)
-    finally:
+            for one in done:
+                if one.exception() is None:
+                    tries.remove(one)
+                    return one.result()
+    finally:  # without a pause, in which a cancellation could lose what has been made
         for one in tries:
             one.cancel()
-        for made in await asyncio.gather(*tries, return_exceptions=True):
-            if isinstance(made, asyncpg.Connection) and made is not chosen:
-                made.terminate()
-    if chosen is None:
-        errors = [error for one in tries if (error := one.exception()) is not None]
-        # A host that is away says less than one that refuses.
-        raise next((one for one in errors if not isinstance(one, OSError)), errors[-1])
-    return chosen
+            one.add_done_callback(_end)
+    errors = [error for one in tries if (error := one.exception()) is not None]
+    # A host that is away says less than one that refuses.
+    raise next((one for one in errors if not isinstance(one, OSError)), errors[-1])
+
+
+def _end(tried: asyncio.Future[asyncpg.Connection]) -> None:
+    """End a connection that nobody takes, if it has been made."""
+    if not tried.cancelled() and tried.exception() is None:
+        tried.result().terminate()

@@ -13,7 +13,7 @@ from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
 from tests import postgres
-from tests.patience import PATIENCE_S, until_seen
+from tests.patience import PATIENCE_S, until, until_seen
 
 from ..members import member
 
@@ -93,3 +93,26 @@ def test_each_host_has_a_url_of_its_own() -> None:
         "postgresql://me:p%40@b:5433/x?sslmode=require",
         "postgresql://me:p%40@[::1]:1/x?sslmode=require",
     ]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_no_connection_outlives_its_cancellation(
+    address: Address, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    made = [await asyncpg.connect(address.url) for _ in "ab"]
+    left = list(made)
+
+    async def connect(*_: object, **__: object) -> asyncpg.Connection:
+        await asyncio.sleep(0)
+        return left.pop()
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    asking = asyncio.ensure_future(hosts.connect(url_of("127.0.0.1:1", "127.0.0.1:2")))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking})
+    wanted = [] if asking.cancelled() else [asking.result()]
+    await until(lambda: [one for one in made if one not in left and not one.is_closed()] == wanted)
+    for one in made:
+        one.terminate()
