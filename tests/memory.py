@@ -122,7 +122,7 @@ class MemoryTransport:
                 await self._leave(inbox)
         except LoginRefused as error:
             self.standing.trouble = error
-            await inbox.deliver(Batch([LoginFailed(refusal_text(error))]))
+            await inbox.deliver(Batch([LoginFailed(refusal_text(error), error.ret, error.errmsg)]))
             await self._enter(inbox, State.STOP, of_refusal(error))
 
     async def _confirm(self, inbox: Inbox) -> None:

@@ -23,11 +23,14 @@ class UnknownEvent(Event, frozen=True, array_like=True):
 
 
 class Login(Event, frozen=True, array_like=True):
-    """``outcome``: 1 ids may have changed, 0 the session was resumed, -1 refused for this ``reason``."""
+    """``outcome``: 1 ids may have changed, 0 the session was resumed, -1 refused for this ``reason``: WeChat's code
+    and words are ``ret`` and ``errmsg``."""
 
     NAME = "login"
     outcome: int
     reason: str = ""
+    ret: int = 0
+    errmsg: str = ""
 
 
 class Stop(Event, frozen=True, array_like=True):

@@ -1,6 +1,5 @@
 """Sentences for the events of reports. ``feed`` shows them."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,10 @@ def event_words(payload: Payload, t: Translator) -> str:  # noqa: C901  a table:
     """Say in a sentence what happened."""
     params: list[Any] = payload["params"]
     match payload["event"], params:
-        case "login", [-1, reason, *_]:
-            return _refusal(str(reason), t)
+        case "login", [-1, _, int(ret), str(errmsg)]:
+            return _refusal(ret, errmsg, t)
+        case "login", [-1, *_]:  # a former version's
+            return t("event.login_refused")
         case "login", [0, *_]:
             return t("event.login_resumed")
         case "login", _:
@@ -57,16 +58,9 @@ def event_words(payload: Payload, t: Translator) -> str:  # noqa: C901  a table:
             return str(event)
 
 
-_RET = re.compile(r"\((-?[0-9]{1,9})\) ?(.*)", re.DOTALL)
-"""WeChat's code in the second parameter of a refused login, and WeChat's own words after it."""
-
-
-def _refusal(reason: str, t: Translator) -> str:
-    found = _RET.search(reason)
-    if found is None:
-        return t("event.login_refused")
-    words = t("health.refused.why", why=ret_words(int(found[1]), t))
-    return f"{words} “{found[2]}”" if found[2] else words
+def _refusal(ret: int, errmsg: str, t: Translator) -> str:
+    words = t("health.refused.why", why=ret_words(ret, t))
+    return f"{words} “{errmsg}”" if errmsg else words
 
 
 def _name(thing: object) -> str:

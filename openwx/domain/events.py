@@ -29,9 +29,11 @@ class LoggedIn(msgspec.Struct, frozen=True):
 
 
 class LoginFailed(msgspec.Struct, frozen=True):
-    """WeChat refused the login for good; the account stops."""
+    """WeChat refused the login for good, with its code and words; the account stops."""
 
     reason: str
+    ret: int
+    errmsg: str
 
 
 class Stopped(msgspec.Struct, frozen=True):

@@ -148,8 +148,8 @@ def _parameters(  # noqa: C901  a table: one case for each event
     match happened:
         case events.LoggedIn(ids_changed):
             return "login", [1 if ids_changed else 0]
-        case events.LoginFailed(reason):
-            return "login", [-1, reason]
+        case events.LoginFailed(reason, ret, errmsg):
+            return "login", [-1, reason, ret, errmsg]
         case events.Stopped():
             return "stop", []
         case events.StateChanged(old, new):

@@ -188,8 +188,8 @@ async def test_a_refused_login_is_reported_once_and_stops(
     client = await gateway.reaches("stop")
     assert REFUSED in client["state_reason"]
     await receiver.get_event("stop")
-    ((_, (outcome, reason)),) = receiver.events("login")
-    assert outcome == -1
+    ((_, (outcome, reason, ret, errmsg)),) = receiver.events("login")
+    assert (outcome, ret, errmsg) == (-1, 1203, REFUSED)
     assert "1203" in reason
     assert REFUSED in reason
     assert receiver.events()[-1] == ("stop", [])
@@ -213,8 +213,8 @@ async def test_a_refusal_of_webwxinit_stops_too(
     await account.phone.logs_in()
     await gateway.reaches("stop")
     await receiver.get_event("stop")
-    ((_, (outcome, reason)),) = receiver.events("login")
-    assert outcome == -1
+    ((_, (outcome, reason, *exact)),) = receiver.events("login")
+    assert (outcome, *exact) == (-1, 1203, "此微信号已不允许登录")
     assert "此微信号已不允许登录" in reason
     assert len(simulator.calls_of("jslogin")) == 1
 

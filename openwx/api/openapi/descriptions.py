@@ -197,7 +197,12 @@ FIELDS: dict[str, str] = {
 EVENT_WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "login": (
         "Logged in.",
-        ("1: ids may have changed; 0: a session goes on, ids as before; -1: refused", "why, with -1"),
+        (
+            "1: ids may have changed; 0: a session goes on, ids as before; -1: refused",
+            "why, with -1",
+            "WeChat's code, with -1",
+            "WeChat's words, with -1",
+        ),
     ),
     "stop": ("The account has stopped; POSTed before the process ends.", ()),
     "state_change": ("The state changed.", ("the former one", "the present one")),

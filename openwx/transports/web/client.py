@@ -132,7 +132,7 @@ class WebClient:
                     await self._enter(State.LOADING, why)
         except LoginRefused as error:
             self.standing.trouble = error
-            await self._deliver([LoginFailed(refusal_text(error))])
+            await self._deliver([LoginFailed(refusal_text(error), error.ret, error.errmsg)])
             await self._enter(State.STOP, of_refusal(error))
 
     @property
