@@ -37,6 +37,7 @@ class Access:
         self.instance_id = instance.new_id()
         """The id by which the commands beside this gateway recognise it."""
         self._callers = Callers(settings)
+        self.needs_token = self._callers.needs_token
         self._has_origins = bool(settings.cors_origins)
         self._rules = OriginRules(settings.allowed_hosts, settings.cors_origins)
         self.max_connections = settings.max_connections
@@ -75,10 +76,6 @@ class Access:
             raise _forbidden(error) from None
         if not follows_link(request.method, request.headers) and self.admit(request) is not None:
             raise CallerError(Code.FORBIDDEN, "a page of another origin may not use the console")
-
-    @property
-    def needs_token(self) -> bool:
-        return self._callers.needs_token
 
     def caller(self, request: web.BaseRequest, texts: Mapping[str, str]) -> Caller | None:
         """Return whose token the header has, else the parameter ``token``; anybody where none is needed.

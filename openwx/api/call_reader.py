@@ -7,7 +7,7 @@ from openwx.api import statuses
 from openwx.api.access import CLIENT, Access, unauthenticated, unwanted
 from openwx.api.callers import Caller
 from openwx.api.models import STRICT
-from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.parameters import NONE, BodyLimits, RequestParams, read_body, read_query
 from openwx.api.peers.hops import Destination, Hops
 from openwx.api.peers.spool import Spool
 from openwx.api.routing import Route
@@ -22,7 +22,7 @@ class Asked(msgspec.Struct):
 
     caller: Caller | None = None
     """Whose token it has."""
-    params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
+    params: RequestParams = NONE
     body: Spool | None = None
     """What was read of the body, where the call may have to be forwarded."""
     to: Destination | None = None
@@ -72,11 +72,11 @@ class CallReader:
         try:
             asked.params = query = read_query(request, row.known)
             asked.caller = caller = access.caller(request, query.texts)
-            is_known = caller is not None and caller.has(row.scope)
             body = None
             if request.body_exists:
                 if caller is not None and await self._is_forwarded_unread(request, row, asked):
                     return caller
+                is_known = caller is not None and caller.has(row.scope)
                 allowed = limits if is_known else limits.for_strangers()
                 body = await read_body(request, allowed, row.known, asked.body)
         except UnusableBodyError as error:

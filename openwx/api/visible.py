@@ -85,10 +85,10 @@ class VisibleGateway:
     @property
     def accounts(self) -> Mapping[str, "Account"]:
         """The caller's accounts in this process, by name."""
-        every, sees = self._manager.accounts, self._caller.sees
-        if self._caller.accounts is None:
+        every, caller = self._manager.accounts, self._caller
+        if caller.accounts is None:
             return every
-        return {name: account for name, account in every.items() if sees(name)}
+        return {name: account for name, account in every.items() if caller.sees(name)}
 
     @property
     def names(self) -> list[str]:
