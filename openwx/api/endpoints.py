@@ -22,7 +22,6 @@ from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.parameters import BodyLimits, RequestParams, read_query
-from openwx.api.peers.hops import Destination, Hops
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
@@ -34,6 +33,7 @@ from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.api.peers.hops import Destination, Hops
     from openwx.cluster.node import ClusterNode
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Endpoints:
         gateway: "AccountManager",
         access: Access,
         node: "ClusterNode | None" = None,
-        hops: Hops | None = None,
+        hops: "Hops | None" = None,
     ) -> None:
         """``node``: this process as one of several. ``hops``: what it asks the others."""
         self._gateway = gateway
@@ -241,7 +241,7 @@ class Endpoints:
 
     async def _destination(
         self, row: Route, texts: Mapping[str, str], caller: Caller
-    ) -> Destination | None:
+    ) -> "Destination | None":
         """Return the other node that must answer a call; None where this one does. Raise CallerError."""
         if self._hops is None:
             return None

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from openwx.accounts.manager import AccountManager, chosen
+from openwx.accounts.start_call import Started
 from openwx.api import elsewhere
 from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
-from openwx.cluster.starting import Started
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
 from openwx.reasons import ReasonCode
