@@ -49,7 +49,8 @@ class Access:
         CallerError -8 if it may not come. Neither body nor token is looked at.
         """
         headers = request.headers
-        _require_no_hop(headers)
+        if HOP in headers:
+            raise _endless()
         if headers.get(instance.WANTED, self.instance_id) != self.instance_id:
             raise CallerError(Code.FORBIDDEN, "this is not the openwx that is asked for")
         host = headers.get(hdrs.HOST, "")
@@ -69,7 +70,8 @@ class Access:
 
         No other origin is allowed beyond that, not even one that ``access.cors_origins`` lists.
         """
-        _require_no_hop(request.headers)
+        if HOP in request.headers:
+            raise _endless()
         try:
             self._rules.check_host(request.headers.get(hdrs.HOST, ""))
         except ForeignRequestError as error:
@@ -152,11 +154,10 @@ class Access:
         return callback
 
 
-def _require_no_hop(headers: Mapping[str, str]) -> None:
-    """Raise CallerError -8 with HTTP 508 for a hop: forwarded from an address for callers, it would never end."""
-    if HOP in headers:
-        words = "a call of another node came to an address for callers: correct cluster.advertise"
-        raise CallerError(Code.FORBIDDEN, words, http_status=HTTPStatus.LOOP_DETECTED)
+def _endless() -> CallerError:
+    """Return the refusal (-8, HTTP 508) of a hop: forwarded from an address for callers, it would never end."""
+    words = "a call of another node came to an address for callers: correct cluster.advertise"
+    return CallerError(Code.FORBIDDEN, words, http_status=HTTPStatus.LOOP_DETECTED)
 
 
 def _forbidden(error: ForeignRequestError) -> CallerError:

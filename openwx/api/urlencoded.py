@@ -32,8 +32,12 @@ def read_plain(text: str, place: str, known: Known) -> Texts:
     pieces = text.split("&", MAX_PARAMETERS)
     if len(pieces) > MAX_PARAMETERS:
         refuse_number()
-    pairs = [piece.partition("=") for piece in pieces if piece]
-    return collect([(name, value) for name, _, value in pairs], place, known)
+    pairs = []
+    for piece in pieces:
+        if piece:
+            name, _, value = piece.partition("=")
+            pairs.append((name, value))
+    return collect(pairs, place, known)
 
 
 def read_urlencoded(data: bytes, place: str, known: Known, label: str | None = None) -> Texts:
