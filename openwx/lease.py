@@ -20,11 +20,13 @@ class Lease:
     def __init__(self, clock: Callable[[], float] = steady) -> None:
         self._clock = clock
         self._ends_at = math.inf
+        self.is_endless = True
+        """Whether nothing has renewed it, so that it never ends."""
         self._renewed = asyncio.Event()
 
     def renew(self, ends_at: float) -> None:
         """Set when it ends, in seconds of the clock."""
-        self._ends_at = ends_at
+        self._ends_at, self.is_endless = ends_at, False
         self._renewed.set()
         self._renewed = asyncio.Event()
 
@@ -35,8 +37,7 @@ class Lease:
 
     @property
     def is_valid(self) -> bool:
-        # Every request of an account asks this: where nothing ends, no clock is read.
-        return self._ends_at == math.inf or self._ends_at > self._clock()
+        return self.is_endless or self._ends_at > self._clock()
 
     def until_renewed(self) -> Coroutine[Any, Any, object]:
         """Wait for the next ``renew`` after this call."""
@@ -55,7 +56,8 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether this process may act for the account now."""
-        return not self.is_closed and self._lease.is_valid
+        # Every request of an account asks this, and several times: where nothing ends, no clock is read.
+        return not self.is_closed and (self._lease.is_endless or self._lease.is_valid)
 
     @property
     def is_paused(self) -> bool:

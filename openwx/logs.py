@@ -27,16 +27,18 @@ class ConsoleFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        record = copy.copy(record)
         mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        if isinstance(record.args, Mapping):
-            record.args = {name: _in_line(value) for name, value in record.args.items()}
-        elif record.args:
-            record.args = tuple(map(_in_line, record.args))
-        account = current().get("account")
-        is_named = account is None or record.getMessage().startswith(f"{account}:")
-        if record.name in ABOUT_ACCOUNTS and not is_named:
-            mark += f"{account}: "
+        message = record.getMessage()
+        if not message.isprintable():
+            record = copy.copy(record)
+            if isinstance(record.args, Mapping):
+                record.args = {name: _in_line(value) for name, value in record.args.items()}
+            elif record.args:
+                record.args = tuple(map(_in_line, record.args))
+        if record.name in ABOUT_ACCOUNTS:
+            account = current().get("account")
+            if account is not None and not message.startswith(f"{account}:"):
+                mark += f"{account}: "
         record.mark = mark
         return masked(super().format(record))
 
@@ -67,8 +69,8 @@ _SECRET = re.compile(
     r"(?i)((?:\b|[\"'])(?:skey|wxsid|sid|pass_ticket|webwx_data_ticket|webwx_auth_ticket|access_token)[\"']?\s*[=:]\s*[\"']?"
     r"|[?&]token=|\bbearer\s+)[^\s&\"'<>;,]+"
 )
-_HINT = re.compile(r"(?i)sid|skey|_ticket|_token|token=|bearer")
-"""Found in every text with a secret; looking for it first halves what a line in the log costs."""
+_HINTS = ("sid", "skey", "_ticket", "_token", "token=", "bearer")
+"""One of them is in every text with a secret; looking for it first halves what a line in the log costs."""
 _PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
 
 
@@ -81,7 +83,7 @@ def _in_line(value: object) -> object:
 
 def masked(text: str) -> str:
     """Mask secrets of a login and passwords, in case a log call includes them by mistake."""
-    if _HINT.search(text):
+    if any(map(text.casefold().__contains__, _HINTS)):
         text = _SECRET.sub(r"\1***", text)
     return _PASSWORD.sub(r"\1***@", text) if "://" in text else text
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 from filelock import FileLock, Timeout
@@ -23,23 +24,19 @@ from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.keeping import tidy
 from openwx.accounts.media.local import AllowedFiles
-from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
-from openwx.api.peering import Peers
-from openwx.api.peers.hops import Hops
 from openwx.cluster import errand
 from openwx.cluster.home import home_of
-from openwx.cluster.node import ClusterNode
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
-from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
+from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable, Ownership
 from openwx.store.files import FileStoreError, FileStoreRefusedError, MediaStore
 from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
@@ -49,6 +46,10 @@ from openwx.transports.by_kind import TransportsByKind
 from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
+
+if TYPE_CHECKING:
+    from openwx.api.peers.hops import Hops
+    from openwx.cluster.node import ClusterNode
 
 log = logging.getLogger("openwx")
 
@@ -127,12 +128,11 @@ async def running(
         )
         gateway = AccountManager(settings, shared)
         await gateway.restore()
-        node = None
+        access = Access(settings.access)
+        node = hops = None
         if journal.ownership is not None:
-            is_folder = settings.media_store == "folder"
-            shared_folder = SharedFolder(settings.media_dir) if is_folder else None
-            node = ClusterNode(settings, gateway, journal, journal.ownership, shared_folder)
-        service = await _listen(gateway, node, settings, stack)
+            node, hops = await _join_others(gateway, journal, journal.ownership, access, stack)
+        service = await _listen(gateway, access, node, hops, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
@@ -306,15 +306,17 @@ def _take_back(file: Path, known: instance.Instance) -> None:
 
 
 async def _listen(
-    gateway: AccountManager, node: ClusterNode | None, settings: Settings, stack: AsyncExitStack
+    gateway: AccountManager,
+    access: Access,
+    node: "ClusterNode | None",
+    hops: "Hops | None",
+    stack: AsyncExitStack,
 ) -> Service:
-    access = Access(settings.access)
-    hops = None if node is None else await _join_peers(gateway, node, access, stack)
     runner = make_runner(gateway, access, [Console(gateway, access, node, hops)], node, hops)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listening: list[Listen] = []
-    for number, address in enumerate(settings.listen):
+    for number, address in enumerate(gateway.settings.listen):
         context = _tls(f"listen[{number}]", address)
         try:
             port = await runner.listen(address.host, address.port, context)
@@ -326,13 +328,26 @@ async def _listen(
     return Service(gateway, listening, runner.instance_id)
 
 
-async def _join_peers(
-    gateway: AccountManager, node: ClusterNode, access: Access, stack: AsyncExitStack
-) -> Hops | None:
-    """Listen for the other nodes, and return what asks them; None without ``cluster.secret``."""
-    cluster = gateway.settings.cluster
+async def _join_others(
+    gateway: AccountManager,
+    journal: Journal,
+    ownership: Ownership,
+    access: Access,
+    stack: AsyncExitStack,
+) -> "tuple[ClusterNode, Hops | None]":
+    """Return this process as one of the nodes that share the journal, and what asks the others, for which it listens;
+    that only with ``cluster.secret``."""
+    # Benchmark row `start`: a twentieth of its CPU time, where no other node is.
+    from openwx.accounts.media.probe import SharedFolder  # noqa: PLC0415
+    from openwx.api.peering import Peers  # noqa: PLC0415
+    from openwx.cluster.node import ClusterNode  # noqa: PLC0415
+
+    settings, cluster = gateway.settings, gateway.settings.cluster
+    is_folder = settings.media_store == "folder"
+    shared_folder = SharedFolder(settings.media_dir) if is_folder else None
+    node = ClusterNode(settings, gateway, journal, ownership, shared_folder)
     if cluster.secret is None:
-        return None
+        return node, None
     peers = Peers(gateway, node, access, cluster.secret)
     await peers.open(stack)
     if cluster.address is not None:
@@ -343,7 +358,7 @@ async def _join_peers(
             )
         except OSError as error:
             raise ConfigError(_refusal(f"cluster.listen {cluster.listen}", error)) from None
-    return peers.hops
+    return node, peers.hops
 
 
 def _tls(where: str, address: Listen) -> ssl.SSLContext | None:

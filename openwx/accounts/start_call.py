@@ -1,4 +1,4 @@
-"""What a caller of ``start_client`` asks for, checked."""
+"""What a caller of ``start_client`` asks for, checked, and what comes of it."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,14 @@ from openwx.config.values import BadValueError
 from openwx.errors import CallerError, Code, ConfigError
 
 log = logging.getLogger("openwx.gateway")
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A start. ``is_new``: it was not wanted before, or had stopped. ``node`` is empty while no node has it."""
+
+    is_new: bool
+    state: str
+    node: str
 
 
 class StartCall(msgspec.Struct, frozen=True):

@@ -70,7 +70,7 @@ class AccountStatus:
     @property
     def is_running(self) -> bool:
         """Whether the account can be used now."""
-        is_on = self._gate.is_open and not self.stopping.is_set() and not self.has_stopped
+        is_on = self._stop_reason is None and not self.stopping.is_set() and self._gate.is_open
         return is_on and self._transport.standing.state is State.RUNNING
 
     @property

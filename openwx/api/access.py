@@ -37,6 +37,7 @@ class Access:
         self.instance_id = instance.new_id()
         """The id by which the commands beside this gateway recognise it."""
         self._callers = Callers(settings)
+        self.needs_token = self._callers.needs_token
         self._has_origins = bool(settings.cors_origins)
         self._rules = OriginRules(settings.allowed_hosts, settings.cors_origins)
         self.max_connections = settings.max_connections
@@ -48,7 +49,8 @@ class Access:
         CallerError -8 if it may not come. Neither body nor token is looked at.
         """
         headers = request.headers
-        _require_no_hop(headers)
+        if HOP in headers:
+            raise _endless()
         if headers.get(instance.WANTED, self.instance_id) != self.instance_id:
             raise CallerError(Code.FORBIDDEN, "this is not the openwx that is asked for")
         host = headers.get(hdrs.HOST, "")
@@ -68,17 +70,14 @@ class Access:
 
         No other origin is allowed beyond that, not even one that ``access.cors_origins`` lists.
         """
-        _require_no_hop(request.headers)
+        if HOP in request.headers:
+            raise _endless()
         try:
             self._rules.check_host(request.headers.get(hdrs.HOST, ""))
         except ForeignRequestError as error:
             raise _forbidden(error) from None
         if not follows_link(request.method, request.headers) and self.admit(request) is not None:
             raise CallerError(Code.FORBIDDEN, "a page of another origin may not use the console")
-
-    @property
-    def needs_token(self) -> bool:
-        return self._callers.needs_token
 
     def caller(self, request: web.BaseRequest, texts: Mapping[str, str]) -> Caller | None:
         """Return whose token the header has, else the parameter ``token``; anybody where none is needed.
@@ -155,11 +154,10 @@ class Access:
         return callback
 
 
-def _require_no_hop(headers: Mapping[str, str]) -> None:
-    """Raise CallerError -8 with HTTP 508 for a hop: forwarded from an address for callers, it would never end."""
-    if HOP in headers:
-        words = "a call of another node came to an address for callers: correct cluster.advertise"
-        raise CallerError(Code.FORBIDDEN, words, http_status=HTTPStatus.LOOP_DETECTED)
+def _endless() -> CallerError:
+    """Return the refusal (-8, HTTP 508) of a hop: forwarded from an address for callers, it would never end."""
+    words = "a call of another node came to an address for callers: correct cluster.advertise"
+    return CallerError(Code.FORBIDDEN, words, http_status=HTTPStatus.LOOP_DETECTED)
 
 
 def _forbidden(error: ForeignRequestError) -> CallerError:

@@ -13,8 +13,6 @@ from openwx.api.docs_page import DocsPage
 from openwx.api.endpoints import Endpoints
 from openwx.api.metrics_page import Metrics
 from openwx.api.openapi import OpenApi
-from openwx.api.peers.hops import Hops
-from openwx.api.peers.listener import Doorman, HopAccess
 from openwx.api.probes import Health
 from openwx.api.routes import (
     accounts,
@@ -34,6 +32,8 @@ from openwx.api.server import Handler, Runner
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.api.peers.hops import Hops
+    from openwx.api.peers.listener import Doorman, HopAccess
     from openwx.cluster.node import ClusterNode
 
 TOPICS = (info, chats, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
@@ -59,7 +59,7 @@ def make_runner(
     access: Access,
     pages: Iterable[Pages] = (),
     node: "ClusterNode | None" = None,
-    hops: Hops | None = None,
+    hops: "Hops | None" = None,
 ) -> Runner:
     """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``.
 
@@ -78,8 +78,8 @@ def make_runner(
 
 def make_peer_runner(
     gateway: "AccountManager",
-    access: HopAccess,
-    doorman: Doorman,
+    access: "HopAccess",
+    doorman: "Doorman",
     node: "ClusterNode",
     pages: Iterable[Pages],
 ) -> Runner:

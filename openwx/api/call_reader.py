@@ -1,5 +1,7 @@
 """Reads a call: who makes it, and with which parameters. ``Endpoints`` uses it, but for what comes over a socket."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from aiohttp import web
 
@@ -7,12 +9,14 @@ from openwx.api import statuses
 from openwx.api.access import CLIENT, Access, unauthenticated, unwanted
 from openwx.api.callers import Caller
 from openwx.api.models import STRICT
-from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
-from openwx.api.peers.hops import Destination, Hops
-from openwx.api.peers.spool import Spool
+from openwx.api.parameters import NONE, BodyLimits, RequestParams, read_body, read_query
 from openwx.api.routing import Route
 from openwx.api.texts import UnusableBodyError
 from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.api.peers.hops import Destination, Hops
+    from openwx.api.peers.spool import Spool
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
@@ -22,10 +26,10 @@ class Asked(msgspec.Struct):
 
     caller: Caller | None = None
     """Whose token it has."""
-    params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
-    body: Spool | None = None
+    params: RequestParams = NONE
+    body: "Spool | None" = None
     """What was read of the body, where the call may have to be forwarded."""
-    to: Destination | None = None
+    to: "Destination | None" = None
     """The other node that must answer; None where this one does."""
     origin: str | None = None
     """The listed foreign origin that it comes from."""
@@ -42,7 +46,7 @@ class Asked(msgspec.Struct):
 class CallReader:
     """Reads calls."""
 
-    def __init__(self, access: Access, hops: Hops | None) -> None:
+    def __init__(self, access: Access, hops: "Hops | None") -> None:
         self._access = access
         self._hops = hops
 
@@ -72,11 +76,11 @@ class CallReader:
         try:
             asked.params = query = read_query(request, row.known)
             asked.caller = caller = access.caller(request, query.texts)
-            is_known = caller is not None and caller.has(row.scope)
             body = None
             if request.body_exists:
                 if caller is not None and await self._is_forwarded_unread(request, row, asked):
                     return caller
+                is_known = caller is not None and caller.has(row.scope)
                 allowed = limits if is_known else limits.for_strangers()
                 body = await read_body(request, allowed, row.known, asked.body)
         except UnusableBodyError as error:

@@ -50,7 +50,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     def require(self, scope: Scope) -> None:
         """Raise ``CallerError`` (-8) unless the caller has the scope."""
-        if not self.has(scope):
+        if self.scope < scope:
             words = f"this needs a key with the scope {scope.word}; the key {self.name} has {self.scope.word}"
             raise CallerError(Code.FORBIDDEN, words)
 

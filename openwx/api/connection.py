@@ -38,7 +38,7 @@ MAX_COUNTED = 1024 * 1024
 REFUSED_AT_ONCE = 64
 """Connections beyond the limit that are answered 429; more are closed without an answer."""
 
-_answered = metrics.OfRoute(metrics.OTHER).answered
+_answered = metrics.REQUESTS.of(metrics.OTHER).answered
 
 
 class ConnectionLimits(Protocol):
@@ -83,7 +83,7 @@ class Connection(web.RequestHandler):
         """Stored until it is closed; aiohttp drops its own reference as soon as it requests the close."""
         self._head = LenientHead()
         self._content: StreamReader | None = None
-        """The body of the last request."""
+        """The body of the last request, unless that was complete with its head."""
         self._is_answering = False
         self._ahead = 0
         self._due_since = self._event_loop.time()
@@ -197,7 +197,7 @@ class Connection(web.RequestHandler):
             self.buffered = 0
 
     def _count(self, size: int) -> None:
-        if self.has_token or (self.is_websocket and not self.is_unauthenticated_socket):
+        if self.is_websocket and not self.is_unauthenticated_socket:
             return
         before = self.buffered
         self.buffered += size
@@ -240,7 +240,7 @@ class Connection(web.RequestHandler):
     def begin_request(self, content: StreamReader) -> None:
         """Note that the head of a request is complete, and its answer is due next."""
         self._is_answering = True
-        self._content = content
+        self._content = None if content.is_eof() else content
         self._due_since = self._event_loop.time()
         self._ahead = 0
         self._head.is_complete = False
@@ -250,7 +250,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
-        self._count(size)
+        if not self.has_token:
+            self._count(size)
         is_head = not self._is_answering and not self._has_open_body
         if is_head:
             data = self._head.feed(data)

@@ -22,7 +22,6 @@ from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.parameters import BodyLimits, RequestParams, read_query
-from openwx.api.peers.hops import Destination, Hops
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
@@ -34,6 +33,7 @@ from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.api.peers.hops import Destination, Hops
     from openwx.cluster.node import ClusterNode
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Endpoints:
         gateway: "AccountManager",
         access: Access,
         node: "ClusterNode | None" = None,
-        hops: Hops | None = None,
+        hops: "Hops | None" = None,
     ) -> None:
         """``node``: this process as one of several. ``hops``: what it asks the others."""
         self._gateway = gateway
@@ -73,10 +73,11 @@ class Endpoints:
         """Return the aiohttp handler of a route."""
         if row.reply is Socket:
             return self._socket(row)
-        count = metrics.OfRoute(row.name).answered
+        count = metrics.REQUESTS.of(row.name).answered
         limits = BodyLimits.for_media(self._gateway.folder) if row.media else BodyLimits()
         prepare = self._preparer(row)
         reading = {method for method in row.methods if row.only_reads(method)}
+        is_audited = row.is_audited
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
@@ -96,7 +97,9 @@ class Endpoints:
             code = made.code if isinstance(made, Answer) else 0
             count(code)
             if asked.caller is not None:
-                self._note(row, request, asked.caller, code, asked.params, asked.reply, "http")
+                metrics.CALLS.of(asked.caller.name).answered(code)
+                if is_audited:
+                    self._audit(row, request, asked.caller, code, asked.params, asked.reply, "http")
             if isinstance(made, web.StreamResponse):
                 return made
             made.headers |= asked.headers
@@ -142,7 +145,7 @@ class Endpoints:
             return answers.listed(reply, asked.callback, asked.origin, asked.headers)
         return await self._render(request, reply)
 
-    def _note(
+    def _audit(
         self,
         row: Route,
         request: web.Request,
@@ -152,22 +155,20 @@ class Endpoints:
         reply: object,
         via: audit.Via,
     ) -> None:
-        """Count a call that was answered, and log it where it changes something."""
-        metrics.of_caller(caller.name).answered(code)
-        if row.is_audited:
-            audit.changed(
-                caller,
-                self._access.address(request),
-                via,
-                row.name,
-                code,
-                account=audit.account_of(params.texts),
-                about=audit.about_of(params.texts, reply),
-            )
+        """Log a call that changes something."""
+        audit.changed(
+            caller,
+            self._access.address(request),
+            via,
+            row.name,
+            code,
+            account=audit.account_of(params.texts),
+            about=audit.about_of(params.texts, reply),
+        )
 
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """Return the aiohttp handler of a route that is a WebSocket."""
-        count = metrics.OfRoute(row.name).answered
+        count = metrics.REQUESTS.of(row.name).answered
         prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
         async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
@@ -179,7 +180,7 @@ class Endpoints:
                 stream = hops.stream(call, to)
                 return Socket(stream, self._gateway.streams, None, EVERYTHING, media_data=False)
             reply = await prepare(params, caller)
-            metrics.of_caller(caller.name).answered(0)
+            metrics.CALLS.of(caller.name).answered(0)
             return reply
 
         sockets = Sockets(
@@ -232,13 +233,15 @@ class Endpoints:
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
             answer = _failed(name, error, params, request)
-        metrics.OfRoute(row.name).answered(answer.code)
-        self._note(row, request, caller, answer.code, params, reply, "ws")
+        metrics.REQUESTS.of(row.name).answered(answer.code)
+        metrics.CALLS.of(caller.name).answered(answer.code)
+        if row.is_audited:
+            self._audit(row, request, caller, answer.code, params, reply, "ws")
         return answer
 
     async def _destination(
         self, row: Route, texts: Mapping[str, str], caller: Caller
-    ) -> Destination | None:
+    ) -> "Destination | None":
         """Return the other node that must answer a call; None where this one does. Raise CallerError."""
         if self._hops is None:
             return None
@@ -301,7 +304,8 @@ class Endpoints:
                 if account is None:
                     return _runs_elsewhere(gateway, name)
                 also(account=account.name)
-                require(account, *needs)
+                if needs:
+                    require(account, *needs)
                 if not (any_state or (keyed and "idempotency_key" in params.texts)):
                     account.require_running()
                 arguments["account"] = account

@@ -17,7 +17,6 @@ Probe = Callable[[web.Request], Awaitable[Answer]]
 
 def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the aiohttp handler that calls ``probe`` once the request is admitted."""
-    counts: dict[str, metrics.OfRoute] = {}
 
     async def handle(request: web.Request) -> web.StreamResponse:
         origin = None
@@ -26,10 +25,7 @@ def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[w
             answer = await probe(request)
         except CallerError as error:
             answer = answers.failure(error)
-        path = _path_of(request)
-        if path not in counts:
-            counts[path] = metrics.OfRoute(path)
-        counts[path].answered(answer.code)
+        metrics.REQUESTS.of(_path_of(request)).answered(answer.code)
         return answer.response(origin=origin)
 
     return handle

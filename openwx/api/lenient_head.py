@@ -32,7 +32,9 @@ class LenientHead:
         """Return what the parser gets instead of ``data``; empty while more of the head is needed."""
         if self.is_complete:
             return data
-        data = self._with_host(data)
+        second = data.find(b"\r\n") + 2
+        if self._held or data[second : second + 5].lower() != b"host:":
+            data = self._with_host(data)
         if self._in_first_line and data:
             data = self._percent_encoded(data)
         self.is_complete = _END in data.lstrip(b"\r\n")  # parsers skip what stands before
@@ -46,9 +48,6 @@ class LenientHead:
         return _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + end + rest
 
     def _with_host(self, data: bytes) -> bytes:
-        second = data.find(b"\r\n") + 2
-        if not self._held and data[second : second + 5].lower() == b"host:":
-            return data
         data, self._held = self._held + data, b""
         line, end, _ = data.partition(b"\r\n")
         if not (line + end).endswith(_HTTP_1_1) or not self.host:

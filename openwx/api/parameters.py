@@ -19,7 +19,7 @@ from openwx.api.json_body import read_json
 from openwx.api.multipart import FilePart, MultipartForm
 from openwx.api.multipart_reader import Content
 from openwx.api.texts import Known, UnusableBodyError, refuse, refuse_size
-from openwx.api.urlencoded import read_urlencoded
+from openwx.api.urlencoded import is_plain, read_plain, read_urlencoded
 
 MAX_BODY = 1024 * 1024
 """Bytes of a body without media."""
@@ -76,13 +76,23 @@ class RequestParams(msgspec.Struct, frozen=True):
             part.discard()
 
 
+NONE = RequestParams({}, {})
+"""What was read of a call of which nothing is read yet."""
+
+
 def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
     """Read the parameters of the query string."""
     query = request.raw_path.partition("?")[2].partition("#")[0]
     if not query:
         return RequestParams({}, {})
-    data = query.encode("utf-8", "surrogateescape")
-    texts = read_urlencoded(data, "query", known, mediatype.of_headers(request.headers).charset)
+    if is_plain(query):  # benchmark row `routes`: a fourteenth of get_user_info
+        texts = read_plain(query, "query", known)
+    else:
+        data, label = (
+            query.encode("utf-8", "surrogateescape"),
+            mediatype.of_headers(request.headers).charset,
+        )
+        texts = read_urlencoded(data, "query", known, label)
     return RequestParams(texts.values, {}, texts.ignored)
 
 

@@ -27,7 +27,7 @@ MAX_BUFFERED = 128 * 1024 * 1024
 SHUTDOWN_S = 1.0
 """Time for callers to finish, once all accounts have stopped and answered theirs."""
 
-_answered = metrics.OfRoute(metrics.OTHER).answered
+_answered = metrics.REQUESTS.of(metrics.OTHER).answered
 
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 Endpoints = Mapping[tuple[str, str], Handler]
@@ -41,8 +41,9 @@ class Server(web.Server):
     """
 
     def __init__(self, access: Access, endpoints: Endpoints) -> None:
-        super().__init__(enveloped(self._handle, access), request_factory=self._begin_request)
+        super().__init__(self._handle, request_factory=self._begin_request)
         self._app: web.Server | None = None
+        self._access = access
         self._endpoints = endpoints
         self._max = access.max_connections
         self._handshakes: dict[Handshake, None] = {}
@@ -53,13 +54,27 @@ class Server(web.Server):
         assert app is not None, "an application is set up before it is served"
         self._app = app
 
-    def _handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        # Benchmark row `routes`: a tenth of get_user_info. aiohttp answers `Expect` before it calls a handler.
-        endpoint = self._endpoints.get((request.method, request.rel_url.path_safe))
-        if endpoint is not None and hdrs.EXPECT not in request.headers:
-            return endpoint(request)
-        assert self._app is not None
-        return self._app.request_handler(request)
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; 404, 405 and the like in JSON, readable for the listed origins."""
+        protocol = request.protocol
+        if isinstance(protocol, Connection) and protocol.is_over_limit:
+            return _too_many()
+        try:
+            # Benchmark row `routes`: a tenth of get_user_info. aiohttp answers `Expect` before it calls a handler.
+            endpoint = self._endpoints.get((request.method, request.rel_url.path_safe))
+            if endpoint is not None and hdrs.EXPECT not in request.headers:
+                return await endpoint(request)
+            assert self._app is not None
+            return await self._app.request_handler(request)
+        except web.HTTPException as error:
+            answer = answers.http_failure(error, request.path)
+        origin = None
+        try:
+            origin = self._access.admit(request)
+        except CallerError as refusal:
+            answer = answers.failure(refusal)
+        _answered(answer.code)
+        return answer.response(origin=origin)
 
     def _begin_request(
         self,
@@ -171,28 +186,6 @@ class Runner(web.ServerRunner):
             server.close()
         await super().cleanup()
         await self._app.cleanup()
-
-
-def enveloped(handler: Handler, access: Access) -> Handler:
-    """Return the handler with 404, 405 and the like answered in JSON, readable for the listed origins."""
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        protocol = request.protocol
-        if isinstance(protocol, Connection) and protocol.is_over_limit:
-            return _too_many()
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            answer = answers.http_failure(error, request.path)
-        origin = None
-        try:
-            origin = access.admit(request)
-        except CallerError as refusal:
-            answer = answers.failure(refusal)
-        _answered(answer.code)
-        return answer.response(origin=origin)
-
-    return handle
 
 
 def _too_many() -> web.StreamResponse:

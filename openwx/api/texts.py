@@ -61,7 +61,7 @@ def collect(pairs: Iterable[tuple[str, str | None]], place: str, known: Known) -
 
     CallerError -2 for a known name with two different values, or whose value is no text.
     """
-    texts = Texts()
+    texts = Texts({}, [])
     for name, value in pairs:
         if name == IGNORED:
             continue

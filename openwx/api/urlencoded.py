@@ -9,6 +9,7 @@ from openwx.api.texts import (
     Known,
     Pair,
     Texts,
+    collect,
     collect_bytes,
     refuse,
     refuse_number,
@@ -19,6 +20,24 @@ _MOST_ESCAPES = 1 / 8
 """Share of ``%XX`` in a longer value: base64 has half as many, whatever the program."""
 _PIECE = 64 * 1024
 """Bytes that are decoded at a time: other threads run in between."""
+
+
+def is_plain(text: str) -> bool:
+    """Return whether nothing in it is encoded, as in most queries."""
+    return text.isascii() and "%" not in text and "+" not in text
+
+
+def read_plain(text: str, place: str, known: Known) -> Texts:
+    """Read parameters of which nothing is encoded. CallerError -2."""
+    pieces = text.split("&", MAX_PARAMETERS)
+    if len(pieces) > MAX_PARAMETERS:
+        refuse_number()
+    pairs = []
+    for piece in pieces:
+        if piece:
+            name, _, value = piece.partition("=")
+            pairs.append((name, value))
+    return collect(pairs, place, known)
 
 
 def read_urlencoded(data: bytes, place: str, known: Known, label: str | None = None) -> Texts:

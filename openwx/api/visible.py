@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from openwx.accounts.manager import AccountManager, chosen
+from openwx.accounts.start_call import Started
 from openwx.api import elsewhere
 from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
-from openwx.cluster.starting import Started
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
 from openwx.reasons import ReasonCode
@@ -85,10 +85,10 @@ class VisibleGateway:
     @property
     def accounts(self) -> Mapping[str, "Account"]:
         """The caller's accounts in this process, by name."""
-        every, sees = self._manager.accounts, self._caller.sees
-        if self._caller.accounts is None:
+        every, caller = self._manager.accounts, self._caller
+        if caller.accounts is None:
             return every
-        return {name: account for name, account in every.items() if sees(name)}
+        return {name: account for name, account in every.items() if caller.sees(name)}
 
     @property
     def names(self) -> list[str]:

@@ -6,13 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from openwx.accounts import journal_guard, registry, start_call
 from openwx.accounts.account import Account
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.registry import AccountRegistry, TransportKind
-from openwx.accounts.start_call import StartCall
+from openwx.accounts.start_call import StartCall, Started
 from openwx.cluster.directory import Directory
 from openwx.cluster.rows import Rows
 from openwx.config import Settings
@@ -26,14 +24,6 @@ OWNER_WITHIN_S = 5.0
 """How long a start waits until a node owns the account, in seconds."""
 _LOOK_EVERY_S = 0.1
 _NOT_DONE = "cannot be kept safe, so not done"
-
-
-class Started(msgspec.Struct, frozen=True):
-    """A start. ``is_new``: it was not wanted before, or had stopped. ``node`` is empty while no node has it."""
-
-    is_new: bool
-    state: str
-    node: str
 
 
 class Starting:

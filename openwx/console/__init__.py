@@ -10,7 +10,6 @@ from aiohttp import hdrs, web
 from openwx import assets
 from openwx.api.access import Access
 from openwx.api.callers import Scope
-from openwx.api.peers.hops import Hops
 from openwx.console import (
     accounts,
     auth,
@@ -31,6 +30,7 @@ from openwx.errors import Code
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.api.peers.hops import Hops
     from openwx.cluster.node import ClusterNode
 
 STATIC = Path(__file__).parent / "static"
@@ -45,7 +45,7 @@ class Console:
         manager: "AccountManager",
         access: Access,
         node: "ClusterNode | None" = None,
-        hops: Hops | None = None,
+        hops: "Hops | None" = None,
     ) -> None:
         """``node``: this process as one of several. ``hops``: what it asks the others."""
         self._services = ConsoleServices(manager, access, node, hops)

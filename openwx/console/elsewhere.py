@@ -1,20 +1,24 @@
 """Pages of an account that does not run in this process: its owner's, or one that says that nobody runs it."""
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from openwx.api.callers import Caller, Scope
 from openwx.api.elsewhere import Whereabouts
-from openwx.api.peers.spool import Spool
 from openwx.console.context import PageContext, base_of
 from openwx.console.wording import PageError
 from openwx.domain.events import State
 from openwx.errors import Code
 
+if TYPE_CHECKING:
+    from openwx.api.peers.spool import Spool
+
 RETRY_AFTER_S = 5
 
 
 async def answer(
-    context: PageContext, caller: Caller, body: Spool | None
+    context: PageContext, caller: Caller, body: "Spool | None"
 ) -> web.StreamResponse | None:
     """Answer for an account that is elsewhere; None where this process has it, or the page is of no account.
 

@@ -5,6 +5,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
@@ -13,7 +14,6 @@ from openwx.api import answers, audit
 from openwx.api.callers import Scope
 from openwx.api.connection import authenticate
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
-from openwx.api.peers.spool import Spool
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.elsewhere import answer as answer_elsewhere
 from openwx.console.services import ConsoleServices
@@ -23,6 +23,9 @@ from openwx.errors import CallerError, Code, LeaseLost, WeChatError
 from openwx.language import language_of
 from openwx.logcontext import also
 from openwx.store.base import InDoubt, JournalError
+
+if TYPE_CHECKING:
+    from openwx.api.peers.spool import Spool
 
 log = logging.getLogger("openwx.console")
 
@@ -110,7 +113,7 @@ class PageHandlers:
         context: PageContext,
         view: View,
         scope: Scope | None,
-        spool: Spool | None,
+        spool: "Spool | None",
         *,
         media: bool,
     ) -> web.StreamResponse:
@@ -145,7 +148,7 @@ class PageHandlers:
         return await view(context)
 
     async def _elsewhere(
-        self, context: PageContext, spool: Spool | None
+        self, context: PageContext, spool: "Spool | None"
     ) -> web.StreamResponse | None:
         """Answer for an account that this process does not run; None for all else."""
         if context.caller is None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openwx.api.access import Access
-from openwx.api.peers.hops import Hops
 from openwx.console.filters import FILTERS
 from openwx.console.session import Sessions, own_sessions, shared_sessions
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from openwx.accounts.manager import AccountManager
+    from openwx.api.peers.hops import Hops
     from openwx.cluster.node import ClusterNode
 
 
@@ -25,7 +25,7 @@ class ConsoleServices:
         manager: "AccountManager",
         access: Access,
         node: "ClusterNode | None" = None,
-        hops: Hops | None = None,
+        hops: "Hops | None" = None,
     ) -> None:
         self.manager = manager
         self.node = node

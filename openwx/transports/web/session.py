@@ -112,7 +112,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def device_id() -> str:
-    return "e" + "".join(random.choices("0123456789", k=15))
+    return f"e{random.randrange(10**15):015}"
 
 
 def domain_of(host: str, call: str) -> str:
