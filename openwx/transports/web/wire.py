@@ -25,7 +25,7 @@ log = logging.getLogger("openwx.wechat")
 Text = str | UnsetType
 Number = int | UnsetType
 Sendable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,2000}$")]
-"""The MediaId of a file. WeChat's have some hundred characters. Callers send the file again by it, and the store finds it by it."""
+"""The MediaId of a file. WeChat's have some hundred characters; callers and the store name the file by it."""
 
 
 class BaseResponse(Struct):
