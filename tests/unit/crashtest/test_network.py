@@ -28,7 +28,8 @@ from openwx.crashtest.process import Failed
 def there():
     links = subprocess.run(["ip", "-o", "link"], check=True, capture_output=True, text=True).stdout
     names = subprocess.run(["ip", "netns"], check=True, capture_output=True, text=True).stdout
-    return sorted(set(word.strip(":").split("@")[0] for word in (links + names).split() if word.startswith(("owx", "openwx"))))
+    words = [word.strip(":").split("@")[0] for word in (links + names).split()]
+    return sorted(set(word for word in words if word.startswith(("owx", "openwx"))))
 
 def is_killed():
     assert subprocess.run([sys.executable, "-c", {KILLED!r}]).returncode == -9
