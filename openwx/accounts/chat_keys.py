@@ -9,6 +9,7 @@ import msgspec
 
 from openwx.domain.chat_ref import ChatRef, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
+from openwx.domain.names import bounded
 from openwx.store.records import Report, StoredReport
 from openwx.transports.base import Transport
 
@@ -42,6 +43,7 @@ class ChatKeys:
             key = chat.id
             if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
                 key = self._fingerprint_or_id(chat)
+            key = bounded(key)
             self._holders[key] = _Holder(chat.id, chat.uid, self._login)
         self._keys.update(dict.fromkeys(names, key))
         return key
@@ -97,8 +99,9 @@ class ChatKeys:
         """Take the key of a message from before the start, so that later ones of its chat stay behind it."""
         payload: dict[str, Any] = msgspec.json.decode(report.body) if report.body else {}
         if payload.get("post_type", "event") != "event":
-            self._keys.update(dict.fromkeys(_names_in(payload), report.chat))
-            self._holders[report.chat] = _holder_in(payload)
+            key = bounded(report.chat)
+            self._keys.update(dict.fromkeys(_names_in(payload), key))
+            self._holders[key] = _holder_in(payload)
 
     def _find(self, names: Sequence[str]) -> str:
         return next((self._keys[name] for name in names if name in self._keys), "")

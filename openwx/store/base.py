@@ -3,7 +3,8 @@
 What every store promises, and ``tests/unit/store/conformance`` checks:
 
 - What ``write`` returned is on the disk. A batch is stored whole or not at all, and one that cannot be stored does
-  not affect the others. Any text is kept as it is.
+  not affect the others. Any text is kept as it is; one by which rows are found
+  (a chat, a target, a uid, a key) has ``LONGEST_NAME`` bytes at most, else its batch is an ``InvalidBatch``.
 - Everything is of one account. Ids and uids of another one are without effect, as if they did not exist.
 - Batches of one account take effect in the order of the calls. Cancelling a caller undoes nothing.
 - ``JournalError`` means that nothing was changed by this call, and never will be; the same batch succeeds once the

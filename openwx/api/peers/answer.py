@@ -68,12 +68,14 @@ class Answered(msgspec.Struct, frozen=True):
         """The name under which what it contains can be given back; empty where it cannot."""
         return self.response.headers.get(TAKEN, "")
 
-    async def whole(self) -> bytes:
-        """Return all of the body. Raise ``Lost``."""
+    async def whole(self, most: int) -> bytes:
+        """Return all of the body. Raise ``Lost``, also where it has more bytes than these."""
         body = bytearray(self.body)
         if self.rest:
             async for piece in _pieces(self.response, READ_S):
                 body += piece
+                if len(body) > most:
+                    raise Lost(f"its answer has more than {most} bytes")
         return bytes(body)
 
     def end(self) -> None:

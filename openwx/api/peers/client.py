@@ -83,8 +83,8 @@ class PeerClient:
         self._directory = directory
         self._secret = secret
         self._certificate = certificate
-        self._longest = longest
-        """The most bytes of a message of a WebSocket."""
+        self.longest = longest
+        """The most bytes of a message of a WebSocket, and of an answer that is read whole."""
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -131,7 +131,7 @@ class PeerClient:
                     url,
                     headers={**call.headers, **self._proof(hop, hdrs.METH_GET, url)},
                     heartbeat=READ_S,
-                    max_msg_size=self._longest,
+                    max_msg_size=self.longest,
                 )
         except aiohttp.WSServerHandshakeError as error:
             if error.status in _REFUSED:

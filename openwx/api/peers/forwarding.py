@@ -141,7 +141,7 @@ class Forwarding:
         """Make a call that came over a WebSocket, and return its answer. Raise CallerError."""
         answered, _ = await self._answered(call, owner, lambda: False)
         try:
-            body = await answered.whole()
+            body = await answered.whole(self._client.longest)
         except Lost as error:
             raise _failed(call, error, is_unknown=True) from error
         finally:

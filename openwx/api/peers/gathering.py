@@ -100,7 +100,7 @@ class Gathering:
         response = await self._client.ask_node(node, call, hop)
         try:
             answered = await begin(response)
-            body = await answered.whole()
+            body = await answered.whole(self._client.longest)
         except BaseException:
             response.close()
             raise

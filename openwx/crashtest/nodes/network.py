@@ -6,10 +6,14 @@ two links, one to PostgreSQL and one to everything else, and packets are dropped
 """
 
 import asyncio
+import json
 import os
+import re
 import shutil
+import socket
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import ExitStack
+from typing import Protocol, Self
 
 from openwx.crashtest.process import Failed
 
@@ -17,6 +21,9 @@ from .wire import Way, Wire
 
 _DROP, _PASS = "blackhole", "pfifo_fast"
 _BRIDGE = "openwx-nodes"
+_NAMESPACE = re.compile(r"openwx-n[0-9]{1,3}")
+_LINK = re.compile(rf"owx-(n|pg)[0-9]{{1,3}}|{_BRIDGE}")
+"""The names of what a run makes on this machine."""
 
 
 class Place(Protocol):
@@ -68,27 +75,71 @@ class Loopback:
 
 
 class Namespaces:
-    """The network of all nodes: a bridge. It needs root, and ``ip`` and ``tc``."""
+    """The network of all nodes: a bridge. It needs root, and ``ip`` and ``tc``. Use it as ``async with``.
+
+    Names and addresses are the same in each run, so there is one run at a time, and it removes what one has left that
+    was killed. Whatever is left while nobody else runs is of such a one.
+    """
 
     here = "10.99.0.1"
 
-    async def start(self) -> None:
+    _alone: ExitStack
+
+    async def __aenter__(self) -> Self:
+        """Begin. Raise ``Failed``, also while another run, or a node of one, is still there."""
         if (
             os.name != "posix"
             or os.geteuid() != 0
             or not (shutil.which("ip") and shutil.which("tc"))
         ):
             raise Failed("network namespaces need root, and the programs ip and tc (iproute2)")
-        await _run("ip", "link", "add", _BRIDGE, "type", "bridge")
-        await _run("ip", "addr", "add", f"{self.here}/24", "dev", _BRIDGE)
-        await _run("ip", "link", "set", _BRIDGE, "up")
+        with ExitStack() as stack:
+            _be_alone(stack.enter_context(socket.socket(socket.AF_UNIX)))
+            if left := await _clear():
+                print(f"removed what a former run has left: {', '.join(left)}")
+            await _run("ip", "link", "add", _BRIDGE, "type", "bridge")
+            await _run("ip", "addr", "add", f"{self.here}/24", "dev", _BRIDGE)
+            await _run("ip", "link", "set", _BRIDGE, "up")
+            self._alone = stack.pop_all()
+        return self
 
-    async def close(self) -> None:
-        await _run("ip", "link", "del", _BRIDGE)
+    async def __aexit__(self, *_: object) -> None:
+        """Remove the bridge, and the places of the nodes."""
+        with self._alone:
+            await _clear()
+
+
+def _be_alone(mark: socket.socket) -> None:
+    """Take a name that one process of this network can have, as long as the socket is open."""
+    try:
+        mark.bind(f"\0{_BRIDGE}")
+    except OSError:
+        words = "another crash test with --namespaces runs on this machine: wait for its end"
+        raise Failed(words) from None
+
+
+async def _clear() -> list[str]:
+    """Remove all that runs make, and return the names. Raise ``Failed`` where a process lives in one of them."""
+    namespaces = [
+        one["name"] for one in json.loads(await _run("ip", "-j", "netns", "list") or "[]")
+    ]
+    ours = [name for name in namespaces if _NAMESPACE.fullmatch(name)]
+    for name in ours:
+        if pids := (await _run("ip", "netns", "pids", name)).split():
+            raise Failed(
+                f"processes of a former run live in the network namespace {name}: end {', '.join(pids)}"
+            )
+    links = [one["ifname"] for one in json.loads(await _run("ip", "-j", "link", "show"))]
+    links = [name for name in links if _LINK.fullmatch(name)]
+    for link in links:
+        await _run("ip", "link", "del", link)
+    for name in ours:
+        await _run("ip", "netns", "del", name)
+    return ours + links
 
 
 class Namespace:
-    """A place with a network of its own. ``number`` is from 1 to 200."""
+    """A place with a network of its own, until that of all ends. ``number`` is from 1 to 200."""
 
     here = Namespaces.here
 
@@ -125,9 +176,6 @@ class Namespace:
 
     async def close(self) -> None:
         await self._wire.close()
-        for link in (self._link, self._near):
-            await _run("ip", "link", "del", link)
-        await _run("ip", "netns", "del", self.name)
 
     async def cut(self, way: Way) -> None:
         if way in (Way.CLOSED, Way.LATE):  # packets can be dropped, but not kept
@@ -142,10 +190,12 @@ class Namespace:
         await _run(*tc, "qdisc", "replace", "dev", link, "root", kind)
 
 
-async def _run(*command: str) -> None:
+async def _run(*command: str) -> str:
+    """Return what a command prints. Raise ``Failed`` where it fails."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    _, said = await process.communicate()
+    printed, said = await process.communicate()
     if process.returncode != 0:
         raise Failed(f"{' '.join(command)}: {said.decode(errors='replace').strip()}")
+    return printed.decode(errors="replace")

@@ -171,9 +171,7 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             await _line(plan, f"a{n + 1}", folder, http, door, stack) for n in range(plan.accounts)
         ]
         if plan.namespaces:
-            network = Namespaces()
-            stack.push_async_callback(network.close)
-            await network.start()
+            await stack.enter_async_context(Namespaces())
         settings = {line.account: await _settings(plan, line, stack) for line in lines}
         nodes += [
             await _node(plan, f"n{number + 1}", folder, server, calls, onward, settings, stack)

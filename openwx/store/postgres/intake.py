@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from openwx.domain.names import LONGEST_NAME, bounded
 from openwx.store.base import JournalError
 from openwx.store.records import AccountRecord
 
@@ -26,7 +27,9 @@ _COLUMNS = {
     "media": ("account", "key", "created", "value"),
     "keys": ("account", "key", "created", "value"),
 }
-_TEXTS = {"chat", "uid", "dedupe", "attachment", "error", "target", "key"}
+_TEXTS = {"uid", "attachment", "error", "target"}
+_NAMES = {"chat", "dedupe", "key"}
+"""Texts by which rows are found. SQLite kept them at any length."""
 _PATIENTLY = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 _MAKE = "INSERT INTO accounts (account) VALUES ($1) ON CONFLICT DO NOTHING"
 _LOCK = """
@@ -69,10 +72,7 @@ class Intake:
         """Add rows, whose ids and numbers stay."""
         columns = _COLUMNS[table]
         encoded = [
-            [
-                value.encode() if column in _TEXTS and value is not None else value
-                for column, value in zip(columns, row, strict=True)
-            ]
+            [_encoded(column, value) for column, value in zip(columns, row, strict=True)]
             for row in rows
         ]
         await self._connection.copy_records_to_table(table, records=encoded, columns=columns)
@@ -81,3 +81,11 @@ class Intake:
         """Set the account's row."""
         of = (record.wanted, record.settings, record.origin)
         await self._connection.execute(_RECORD, self._account, *of)
+
+
+def _encoded(column: str, value: Any) -> Any:
+    if value is None or column not in _TEXTS | _NAMES:
+        return value
+    encoded: bytes = value.encode()
+    is_too_long = column in _NAMES and len(encoded) > LONGEST_NAME
+    return bounded(value).encode() if is_too_long else encoded

@@ -441,7 +441,7 @@ class WebClient:
         own_id = self.contacts.user.id
         with self.logged_in() as session:
             call = send.text(session, own_id, to, content, client_msg_id)
-            return str((await self._http.send(call)).MsgID)
+            return (await self._http.send(call)).id
 
     @property
     def is_usable(self) -> bool:

@@ -51,6 +51,8 @@ _UUID = re.compile(
 )
 _CODE = re.compile(rb"window\.code\s*=\s*(\d{1,9})\b")
 _RET = re.compile(r"-?[0-9]{1,9}")
+_LONGEST_UIN = 64
+"""In characters. It is a number of 32 bits, or a name."""
 _REDIRECT = re.compile(rb'window\.redirect_uri\s*=\s*"([^"]+)"')
 
 
@@ -162,6 +164,8 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
     missing = [key for key in ("wxsid", "wxuin") if not answer.get(key)]
     if missing:
         raise BadResponse(name, f"the answer has no {' and no '.join(missing)}")
+    if len(answer["wxuin"]) > _LONGEST_UIN:
+        raise BadResponse(name, f"its wxuin has {len(answer['wxuin'])} characters")
     return Session(
         uin=answer["wxuin"],
         sid=answer["wxsid"],

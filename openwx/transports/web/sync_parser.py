@@ -13,6 +13,7 @@ from openwx import metrics
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.events import Event, FriendRequested
 from openwx.domain.messages import Message, Parties
+from openwx.domain.names import bounded
 from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
 from openwx.transports.web.contact_loader import fetch_records
@@ -254,4 +255,5 @@ def _entry(raw: msgspec.Raw) -> wire.Message:
     if str(entry.MsgId) in ("", "0"):
         # An entry without an id must not look like a repetition of the last one without.
         entry.MsgId = hashlib.sha256(raw).hexdigest()
+    entry.MsgId = bounded(str(entry.MsgId))
     return entry

@@ -108,7 +108,7 @@ class Transfer:
                 else send.forward(session, own_id, to, what, client_msg_id)
             )
         )
-        return str(reply.MsgID)
+        return reply.id
 
 
 def _uploaded(media: LocalMedia, media_id: str, permit: Permit | None) -> RemoteMedia:

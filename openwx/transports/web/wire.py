@@ -9,13 +9,14 @@ import json
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
 from openwx.domain.contacts import number_or_name
+from openwx.domain.names import bounded
 from openwx.errors import UNREADABLE, BadResponse
 from openwx.transports.web.session import SyncKey
 
@@ -23,6 +24,8 @@ log = logging.getLogger("openwx.wechat")
 
 Text = str | UnsetType
 Number = int | UnsetType
+Sendable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,2000}$")]
+"""The MediaId of a file. WeChat's have some hundred characters; callers and the store name the file by it."""
 
 
 class BaseResponse(Struct):
@@ -120,6 +123,11 @@ class SyncReply(Reply):
 class SendReply(Reply):
     MsgID: str | int = ""
 
+    @property
+    def id(self) -> str:
+        """The MsgId, as that of a message that comes."""
+        return bounded(str(self.MsgID))
+
 
 class JoiningMember(Struct):
     """Somebody invited to a group; a status other than 0 means that they did not join."""
@@ -138,11 +146,11 @@ class CreateGroupReply(MembersReply):
 
 
 class UploadReply(Reply):
-    MediaId: str = ""
+    MediaId: Sendable = ""
 
 
 class CheckUploadReply(Reply):
-    MediaId: str = ""
+    MediaId: Sendable = ""
     AESKey: str = ""
     Signature: str = ""
 

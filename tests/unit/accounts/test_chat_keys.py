@@ -130,3 +130,12 @@ def test_what_is_remembered_from_before_the_start_counts(
     transport.has(real, copy)
     assert keys.of(copy) == "@copy"
     assert keys.of(real) == fingerprint_of(real)
+
+
+def test_an_endless_id_makes_no_endless_key(transport: Transport, keys: ChatKeys) -> None:
+    endless = "@" + "0123456789abcdef" * 1000
+    one, other = Friend(id=endless), Friend(id=endless + "0")
+    transport.has(one, other)
+    assert len(keys.of(one)) == len(keys.of(other)) == 64
+    assert keys.of(one) == keys.of(Friend(id=endless)) != keys.of(other)
+    assert ChatKeys(cast("Any", transport)).of(one) == keys.of(one)

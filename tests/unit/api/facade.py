@@ -131,12 +131,22 @@ class Files:
         return report
 
 
+class NoReader:
+    """Waits for reports that never come."""
+
+    cursor = 0
+
+    async def more(self, within_s: float) -> list[Report]:
+        await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=within_s)
+        return []
+
+
 class NoStream:
     """A stream that has no reports."""
 
     @asynccontextmanager
-    async def read(self, *_: object) -> AsyncIterator[None]:
-        yield None
+    async def read(self, *_: object) -> AsyncIterator[NoReader]:
+        yield NoReader()
 
 
 class Account:

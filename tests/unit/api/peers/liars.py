@@ -1,6 +1,7 @@
 """A program at the address of a node that answers what a node would not."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,10 @@ class Liar:
         self.then: Callable[[], object] = lambda: None
         self.answer = answer
         self.repeats = b""
-        """What follows for ever."""
+        """What follows for ever, or until ``most`` bytes."""
+        self.most = math.inf
+        self.repeated = 0
+        """Bytes of it that were sent."""
         self.stays = False
         """Whether it leaves the connection open."""
         self.left = 0
@@ -46,9 +50,10 @@ class Liar:
             if self.answer is None:
                 return
             writer.write(self.answer)
-            while self.repeats:
+            while self.repeats and self.repeated < self.most:
                 writer.write(self.repeats)
                 await writer.drain()
+                self.repeated += len(self.repeats)
             if self.stays or not self.answer:
                 await reader.read()
                 self.left += 1

@@ -14,6 +14,7 @@ import trustme
 from openwx import metrics
 from openwx.accounts.streams import StreamEnded
 from openwx.api.callers import Scope
+from openwx.api.parameters import BodyLimits
 from openwx.api.peers import client, forwarding
 from openwx.api.peers.hop import HOP, MAC, Hop
 from openwx.api.peers.relay import PeerReader
@@ -248,6 +249,40 @@ async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) 
     certain = lie == "another secret"
     assert (sent.status, sent.code) == ((503, -4) if certain else (504, -1))
     assert (await a.get("get_user_info", client="alice")).status == 200
+
+
+ENDLESS = {
+    "of chunks": (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n%s\r\n" % bytes(0x10000)),
+    "of bytes": (b"Content-Length: 999999999999\r\n\r\n", bytes(0x10000)),
+    "without a length": (b"Connection: close\r\n\r\n", bytes(0x10000)),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_an_endless_answer_is_not_kept(
+    kind: str, a: OneNode, b: OneNode, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that goes into a message of a WebSocket must be read whole, and what ``check_client`` asks for, too."""
+    a.takes("alice")
+    longest = BodyLimits.for_media(a.gateway.folder).body
+    head, repeats = ENDLESS[kind]
+    async with Liar.started(GOOD + head) as liar:
+        liar.repeats, liar.most = repeats, 200 * longest
+        nodes.table.moves("b", liar.url)
+        answers = []
+        async with a.session.ws_connect(f"{a.url}/openwx/ws?client=alice") as socket:
+            for name in ("get_user_info", "send_friend_message"):
+                params = {"client": "bob", "id": "@a", "content": "hi"}
+                await socket.send_json({"id": 1, "call": name, "params": params})
+                async for message in socket:
+                    if (said := message.json())["type"] == "answer":
+                        answers.append((said["http_status"], said["answer"]["code"]))
+                        break
+        await a.get("check_client")
+        assert liar.repeated < liar.most / 2, "what the sockets hold comes on top"
+    assert answers == [(503, -4), (504, -1)]
+    words = f"b does not say how its accounts are: its answer has more than {longest} bytes"
+    assert words in caplog.messages
 
 
 @pytest.mark.parametrize("said", [b"", b"[]", b'{"client":[{}]}', b'{"x":' + b"[" * 100_000])

@@ -1,19 +1,24 @@
 """Batches are stored whole, once, and in order."""
 
 import asyncio
+import random
+from typing import Any
 
 import msgspec
 import pytest
 
+from openwx.domain.names import LONGEST_NAME
 from openwx.store.base import InvalidBatch, Journal, JournalError
 from openwx.store.records import (
     AccountRecord,
+    CompletedReport,
     DeliveryKey,
     DeliveryOutcome,
     DeliveryStatus,
     NewReport,
     NewSend,
     WriteBatch,
+    WriteResult,
 )
 
 from ..reports import Clock, a_message
@@ -255,6 +260,53 @@ async def test_any_text_is_kept(reopen: Open) -> None:
 
 def batch_of(report: NewReport) -> WriteBatch:
     return WriteBatch(account="me", reports=[report])
+
+
+def long_name(size: int) -> str:
+    """Make a name of this many bytes that cannot be compressed, of two each."""
+    letters = random.Random(size).choices([chr(n) for n in range(0x80, 0x800)], k=size // 2)
+    return "".join(letters) + "x" * (size % 2)
+
+
+def named(name: str, part: str) -> WriteBatch:
+    """Make a batch with this name in one of its places."""
+    batches: dict[str, dict[str, Any]] = {
+        "chat": {"reports": [a_message(1, name)]},
+        "held": {"reports": [a_message(1, name, media=b"ref")]},
+        "dedupe": {"reports": [a_message(1, dedupe=name)]},
+        "target": {"reports": [a_message(1, targets=(name,))]},
+        "uid": {"sends": [NewSend(uid=name, body=b"")]},
+        "target of a send": {"sends": [NewSend(uid="s", body=b"", target=name)]},
+        "completed": {"completed": [CompletedReport(id=1, body=b"", targets=(name,))]},
+        "state": {"state": {name: b"1"}},
+        "media": {"media": {name: b"1"}},
+        "keys": {"keys": {name: b"1"}},
+    }
+    return WriteBatch(account="me", **batches[part])
+
+
+NAMED = (
+    *("chat", "held", "dedupe", "target", "uid", "target of a send", "completed"),
+    *("state", "media", "keys"),
+)
+
+
+@pytest.mark.parametrize("part", NAMED)
+async def test_a_name_is_as_long_as_every_store_takes(journal: Journal, part: str) -> None:
+    """A longer one fails alone, with what it stands in, and with the same error in every store."""
+    longest = named(long_name(LONGEST_NAME), part)
+    too_long = named(long_name(LONGEST_NAME + 1), part)
+    done = await asyncio.gather(
+        journal.write(WriteBatch(account="me", state={"before": b""})),
+        journal.write(too_long),
+        journal.write(longest),
+        journal.write(WriteBatch(account="me", state={"after": b""})),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in done] == [WriteResult, InvalidBatch, WriteResult, WriteResult]
+    assert {"before", "after"} <= set(await journal.state("me"))
+    stored = [*await journal.log("me", limit=9), *await journal.held("me")]
+    assert len(stored) == len(longest.reports)
 
 
 async def test_names_that_differ_in_nul_alone_are_different(journal: Journal) -> None:

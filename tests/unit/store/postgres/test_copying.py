@@ -1,12 +1,16 @@
 """A journal moves from SQLite to PostgreSQL: everything is there, under the same ids and numbers."""
 
 import asyncio
+import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from openwx import store
+from openwx.domain.names import bounded
 from openwx.store.base import Journal, JournalError
 from openwx.store.copying import Copied, copy
 from openwx.store.postgres.connections import Address
@@ -132,6 +136,23 @@ async def test_everything_is_copied_with_its_ids_and_numbers(
         written = await journal.write(new)
         assert written.recorded[0].id > last[0].id
         assert written.sends[0].id > 2
+
+
+async def test_names_that_no_index_takes_are_copied_as_their_digests(
+    path: Path, address: Address, clock: Clock
+) -> None:
+    """SQLite kept them at any length."""
+    endless = random.Random(1).randbytes(3000).hex()
+    with closing(sqlite3.connect(path)) as db:
+        named = f"chat = '{endless}', dedupe = '{endless}'"
+        db.execute(f"UPDATE uploads SET {named} WHERE account = 'me' AND dedupe != ''")
+        db.execute(f"UPDATE media SET key = '{endless}' WHERE account = 'me'")
+        db.commit()
+    assert Copied("me", 454, 1) in await copied(path, address)
+    async with member(address, clock=clock) as journal:
+        found = await everything(journal)
+        assert bounded(endless) in {one.chat for one in found["me"]["log"]}
+        assert await journal.media("me", bounded(endless)) == b"1"
 
 
 async def test_the_first_write_after_a_copy_retries_what_has_failed_alone(

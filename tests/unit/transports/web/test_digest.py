@@ -204,6 +204,26 @@ async def test_messages_without_an_id_are_not_one_message(account: Account, id: 
     assert len(first) == 64
 
 
+async def test_an_endless_id_is_one_id(account: Account) -> None:
+    """Stores find reports by it, and no index takes any length."""
+    endless = "".join(f"{n:x}" for n in range(10_000))
+    messages, _ = await account.reads(
+        entry(MsgId=endless, Content="a"),
+        entry(MsgId=endless + "0", Content="b"),
+        entry(MsgId=endless, Content="a"),
+        {"MsgId": endless, "MsgType": "odd"},
+    )
+    first, second, repeated, unreadable = (one.id for one in messages)
+    assert first == repeated == unreadable != second
+    assert len(first) == 64
+    sent = wire.decode(
+        "webwxsendmsg",
+        b'{"BaseResponse": {"Ret": 0}, "MsgID": "%s"}' % endless.encode(),
+        wire.SendReply,
+    )
+    assert sent.id == first, "what WeChat gives back of a send is that send"
+
+
 async def test_bytes_that_are_no_utf8_cost_no_message(account: Account) -> None:
     body = msgspec.json.encode(
         {"BaseResponse": {"Ret": 0}, "AddMsgList": [entry(Content="aXb"), entry(MsgId="2")]}

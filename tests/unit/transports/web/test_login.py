@@ -90,6 +90,7 @@ async def test_a_refused_login_shows_the_servers_words(service: Service, http: H
         "<error></error>",
         "<error><ret>0</ret></error>",
         "<error><ret>x</ret></error>",
+        f"<error><ret>0</ret><wxsid>S</wxsid><wxuin>{'1' * 65}</wxuin></error>",
         '<!DOCTYPE e [<!ENTITY a "b">]><error><ret>0</ret></error>',
     ],
 )

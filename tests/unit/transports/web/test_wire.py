@@ -73,6 +73,17 @@ def test_a_sync_key_that_cannot_be_read_is_no_answer() -> None:
         wire.decode("webwxsync", body, wire.SyncReply)
 
 
+@pytest.mark.parametrize("kind", [wire.UploadReply, wire.CheckUploadReply])
+@pytest.mark.parametrize("odd", ["x" * 2001, "a b", "\u5c0f"])
+def test_an_odd_media_id_is_no_answer(kind: type[wire.UploadReply], odd: str) -> None:
+    """The store finds the file by it, and callers name it."""
+    body = b"{" + OK + b',"MediaId":"%s"}'
+    right = "@crypt_" + "x" * 1993
+    assert wire.decode("x", body % right.encode(), kind).MediaId == right
+    with pytest.raises(BadResponse):
+        wire.decode("x", body % odd.encode(), kind)
+
+
 def test_one_odd_field_costs_only_itself() -> None:
     raw = msgspec.Raw(
         b'{"UserName":"@1","NickName":"n","Sex":"","VerifyFlag":{},"City":null,"Uin":[1],"X":[{}]}'
