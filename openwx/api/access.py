@@ -87,8 +87,9 @@ class Access:
         if not self.needs_token:
             return ANYBODY
         scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        caller = self.with_token(bearer.strip()) if scheme.lower() == "bearer" else None
-        caller = caller or self.with_token(texts.get("token", ""))
+        find = self._callers.with_token
+        caller = find(bearer.strip()) if scheme.lower() == "bearer" else None
+        caller = caller or find(texts.get("token", ""))
         if caller is not None:
             authenticate(request)
         return caller

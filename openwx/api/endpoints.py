@@ -21,6 +21,7 @@ from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
+from openwx.api.models import STRICT
 from openwx.api.parameters import BodyLimits, RequestParams, read_query
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
@@ -291,8 +292,9 @@ class Endpoints:
         any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
 
         def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
-            caller.require(row.scope_of(params.texts))
-            statuses.check(params)
+            caller.require(row.scope_of(params.texts) if row.reads_with else row.scope)
+            if STRICT in params.texts:
+                statuses.check(params)
             gateway = VisibleGateway(manager, caller, node, hops)
             arguments: dict[str, object] = {}
             has_none = False

@@ -66,8 +66,7 @@ class Strictness(RequestModel):
 
 def check(params: RequestParams) -> None:
     """Raise ``CallerError`` (-2) if ``strict`` is neither yes nor no."""
-    if STRICT in params.texts:
-        Strictness.read(params)
+    Strictness.read(params)
 
 
 def is_strict(request: web.Request, params: RequestParams) -> bool:
