@@ -14,6 +14,7 @@ from openwx import store
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.node import ClusterNode
+from openwx.cluster.secret import proof_of
 from openwx.cluster.term import STARTING_AT_A_TIME
 from openwx.config import AccountSettings, Settings
 from openwx.domain.events import State
@@ -218,10 +219,10 @@ class Manager:
 class World:
     """A node, and what is around it."""
 
-    def __init__(self, journal: Journal, count: int) -> None:
+    def __init__(self, journal: Journal, count: int, **of_cluster: object) -> None:
         names = [f"n{number}" for number in range(count)]
         settings = Settings(accounts={name: AccountSettings() for name in names})
-        quick = settings.cluster.model_copy(update={"lease": 0.5, "join_pause": 0.0})
+        quick = settings.cluster.model_copy(update={"lease": 0.5, "join_pause": 0.0, **of_cluster})
         self.table = Table()
         self.manager = Manager(settings)
         self.node = ClusterNode(
@@ -261,6 +262,18 @@ async def test_a_few_start_at_a_time_and_all_are_handed_over_in_the_end(journal:
     }
     assert sorted(table.released) == [(f"n{number}", "") for number in range(10)]
     assert table.nodes[0].is_draining
+
+
+async def test_the_log_names_a_node_with_another_secret_once(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(journal, 0, secret="s" * 32)
+    proofs = {ME: proof_of("s" * 32), "b": proof_of("s" * 32), "c": proof_of("x" * 32), "d": ""}
+    world.table.nodes = [replace(node_of(name), proof=proof) for name, proof in proofs.items()]
+    async with world.running():
+        await until(lambda: world.table.looks > 3)
+    (line,) = [one for one in caplog.messages if "cluster.secret" in one]
+    assert line.startswith("c has another cluster.secret: neither node forwards calls")
 
 
 async def test_what_has_not_started_yet_is_released_without_a_start(journal: Journal) -> None:
