@@ -98,10 +98,10 @@ async def test_a_node_of_another_version_is_told_so(
         assert (reply.status, reply.code) == (505, -8)
     write = Hop.headers
     monkeypatch.setattr(Hop, "headers", lambda *of: write(*of) | {SPEAKS: "0"})
+    why = "it has another version of openwx"
     for name in ("get_user_info", "send_friend_message"):
         reply = await a.get(name, client="bob", id="@a", content="hi")
         assert (reply.status, reply.code) == (503, -4)
-        why = "it has another version of openwx"
         assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
     (one,) = (await a.get("check_client")).json["client"]
     assert one["reason_code"] == "node_silent"
