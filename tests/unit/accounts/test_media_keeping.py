@@ -148,7 +148,7 @@ async def test_one_that_is_lost_deletes_nothing(
 ) -> None:
     gate = Gate(Lease())
     keeper = Keeper("me", here.resources, gate)
-    file = await named_by(keeper, here)
+    await named_by(keeper, here)
     files = here.journal.files
 
     async def and_then(account: str) -> set[str]:
@@ -168,7 +168,7 @@ async def test_one_that_is_lost_deletes_nothing(
 async def test_in_a_pause_nothing_is_deleted(here: Process, shelf: Shelf) -> None:
     lease = Lease()
     keeper = Keeper("me", here.resources, Gate(lease))
-    file = await named_by(keeper, here)
+    await named_by(keeper, here)
     lease.renew(steady() - 1)
     looking = asyncio.ensure_future(keeper._look())
     await asyncio.wait({looking}, timeout=0.1)

@@ -411,7 +411,7 @@ def untold(table: Table, name: str) -> bool:
 
 async def test_a_stop_that_nobody_told_is_told_once(world: World) -> None:
     """It was asked for while no node had the account."""
-    table = world.table
+    table, manager = world.table, world.manager
     table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
     async with world.running():
         await until(lambda: table.released)
@@ -430,7 +430,7 @@ async def test_a_stop_that_the_journal_did_not_take_is_told_by_the_next_term(
         self.ended.set()
 
     monkeypatch.setattr(Idle, "stop", stop)
-    table, manager = world.table, world.manager
+    table = world.table
     table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
     async with world.running():
         await until(lambda: len(table.released) == 2)
