@@ -188,8 +188,8 @@ class EventRecorder:
 
     async def _write_with_files(self, batch: WriteBatch, on_trouble: OnTrouble) -> WriteResult:
         """Write a batch when the files that it names are where other nodes find them."""
-        named = [one for one in (*batch.reports, *batch.completed) if one.targets]
-        attachments = [one.attachment for one in named if one.attachment]
+        attachments = [new.attachment for new in batch.reports if new.targets]
+        attachments += [done.attachment for done in batch.completed if done.targets]
 
         async def write() -> WriteResult:
             await self._files.keeper.keep_if_possible(attachments)
