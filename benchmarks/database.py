@@ -10,9 +10,9 @@ import asyncpg
 
 from benchmarks import machine
 from openwx.crashtest import postgres
-from openwx.crashtest.postgres import NoServer, Server
+from openwx.crashtest.postgres import Server
 
-__all__ = ["NoServer", "Server", "Used", "database", "used"]
+__all__ = ["Server", "Used", "database", "used"]
 
 _FLUSHES = "SELECT wal_sync FROM pg_stat_wal"
 _FLUSHES_18 = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal'"

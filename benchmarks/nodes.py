@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.test_utils import unused_port
 
 from benchmarks import world
-from benchmarks.processes import PATIENCE_S, Program, free_port
+from benchmarks.processes import PATIENCE_S, Program
 from openwx.simulator import Simulator
 
 SECRET = "the-secret-of-all-nodes-long-enough"
@@ -64,13 +64,8 @@ class Cluster:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
     async def start(
         self,
@@ -84,7 +79,7 @@ class Cluster:
         settings = self._settings | {
             "DATA_DIR": str(self._folder / name),
             "CLUSTER__NODE": name,
-            "CLUSTER__LISTEN": f"127.0.0.1:{free_port()}",
+            "CLUSTER__LISTEN": f"127.0.0.1:{unused_port()}",
             "CLUSTER__JOIN_PAUSE": str(join_pause_s),
         }
         variables = {f"OPENWX_{key}": value for key, value in settings.items()}

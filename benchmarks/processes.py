@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import socket
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -112,9 +111,3 @@ class Program:
         """Wait until it ends, and return its exit code."""
         async with asyncio.timeout(timeout_s):
             return await self._process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -10,6 +10,7 @@ import msgspec
 from benchmarks import machine
 from benchmarks.figures import Result
 from benchmarks.rows import Scale, row
+from openwx.crashtest.postgres import NoServer
 
 
 def main(name: str, *, quick: bool) -> None:
@@ -18,6 +19,8 @@ def main(name: str, *, quick: bool) -> None:
     result = Result(name=name)
     try:
         result.figures = asyncio.run(row(name)(Scale(quick)))
+    except NoServer as error:
+        print(f"row {name}: {error}", file=sys.stderr)
     except Exception:  # noqa: BLE001  an error of one row must not stop the others
         result.error = traceback.format_exc()
     result.seconds = time.monotonic() - began

@@ -31,6 +31,7 @@ from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.cluster import errand
 from openwx.cluster.home import home_of
+from openwx.cluster.secret import proof_of
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
@@ -197,6 +198,7 @@ def _node_options(settings: Settings, data_dir: Path) -> NodeOptions:
         node=settings.cluster.node,
         home=home_of(data_dir),
         url=settings.cluster.url,
+        proof=proof_of(settings.cluster.secret),
         max_clients=settings.max_clients,
         lease_s=settings.cluster.lease,
     )

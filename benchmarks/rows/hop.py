@@ -4,13 +4,12 @@ Both nodes use any core: a call goes to and fro between them.
 """
 
 import asyncio
-import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from benchmarks import load, machine, world
-from benchmarks.database import NoServer, database
+from benchmarks.database import database
 from benchmarks.figures import Figure
 from benchmarks.nodes import Cluster, Node
 from benchmarks.rounds import high, low, middle, percentile
@@ -40,11 +39,7 @@ class Round:
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        try:
-            server = stack.enter_context(database(folder))
-        except NoServer as error:
-            print(f"row hop: {error}", file=sys.stderr)
-            return []
+        server = stack.enter_context(database(folder))
         simulator = await stack.enter_async_context(Simulator())
         settings = {
             "ACCESS__TOKEN": TOKEN,

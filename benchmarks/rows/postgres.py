@@ -5,14 +5,13 @@ Each write is what an account writes for a message: its report, the session, and
 
 import asyncio
 import itertools
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from benchmarks import messages, world
-from benchmarks.database import NoServer, database
+from benchmarks.database import database
 from benchmarks.figures import Figure
 from benchmarks.rounds import Pairs, Sample, high, interleaved, low, middle
 from benchmarks.rows import Scale
@@ -29,11 +28,7 @@ SESSION = bytes(1500)
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        try:
-            server = stack.enter_context(database(folder))
-        except NoServer as error:
-            print(f"row postgres: {error}", file=sys.stderr)
-            return []
+        server = stack.enter_context(database(folder))
         node = NodeOptions(node="benchmark", home=uuid4())
         ours = await stack.enter_async_context(store.open(server.url, node=node))
         assert ours.ownership is not None

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from aiohttp.test_utils import unused_port
+
 from benchmarks import load, machine, world
 from benchmarks.figures import Figure
-from benchmarks.processes import ROOT, free_port
+from benchmarks.processes import ROOT
 from benchmarks.rounds import high, middle
 from benchmarks.rows import Scale
 
@@ -101,12 +103,12 @@ def _imported(program: str) -> Imported:
 
 async def _start(data_dir: Path) -> float:
     """Measure the seconds from the start of the process to the end of its first answer."""
-    port = free_port()
+    port = unused_port()
     environment = {
         **_environment(),
         "OPENWX_DATA_DIR": str(data_dir),
         "OPENWX_LISTEN__PORT": str(port),
-        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": f"http://127.0.0.1:{free_port()}",
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": f"http://127.0.0.1:{unused_port()}",
     }
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(

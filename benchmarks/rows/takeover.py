@@ -7,12 +7,11 @@ last of its accounts. Then it starts again.
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import AsyncExitStack
 
 from benchmarks import crowd, machine, world
-from benchmarks.database import NoServer, database
+from benchmarks.database import database
 from benchmarks.figures import Figure
 from benchmarks.nodes import Cluster, busiest
 from benchmarks.rounds import high, middle
@@ -28,7 +27,7 @@ FIRST_CALL = "webwxinit"
 """With it a node begins to go on with a session. While an account runs it is not made."""
 JOIN_PAUSE_S = 3.0
 SETTLES_S = JOIN_PAUSE_S + LEASE_S / 5 + 1
-"""After so long a node that joined takes accounts."""
+"""Time after which a node that has joined takes accounts, in seconds."""
 TARGETS_S = {signal.SIGKILL: 30.0, signal.SIGTERM: 1.0}
 WHAT = {
     signal.SIGKILL: f"a node is killed, lease {LEASE_S} s: until others have called WeChat for all of its accounts",
@@ -91,11 +90,7 @@ async def run(scale: Scale) -> list[Figure]:
     ends: dict[signal.Signals, list[float]] = {how: [] for how in WHAT}
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        try:
-            server = stack.enter_context(database(folder))
-        except NoServer as error:
-            print(f"row takeover: {error}", file=sys.stderr)
-            return []
+        server = stack.enter_context(database(folder))
         simulator = await stack.enter_async_context(Simulator(hold_s=HOLD_S))
         settings = crowd.accounts(simulator, ACCOUNTS) | {"CLUSTER__LEASE": str(LEASE_S)}
         takeovers = Takeovers(

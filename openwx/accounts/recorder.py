@@ -192,14 +192,11 @@ class EventRecorder:
         attachments += [done.attachment for done in batch.completed if done.targets]
 
         async def write() -> WriteResult:
-            if any(attachments):
-                await self._files.keeper.keep_if_possible(attachments)
+            await self._files.keeper.keep_if_possible(attachments)
             # In a later term of this process others publish, and would not know of it.
             self._gate.require_mine()
             return await self._journal.write(batch)
 
-        if not any(attachments):
-            return await self._journal.until_done(write, on_trouble)
         with self._files.keeper.naming(attachments):
             return await self._journal.until_done(write, on_trouble)
 

@@ -17,6 +17,7 @@ from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
 from openwx.cluster.rows import Rows
+from openwx.cluster.secret import strangers
 from openwx.cluster.starting import Starting
 from openwx.cluster.term import STARTING_AT_A_TIME, Shared, Term
 from openwx.config import Settings
@@ -144,6 +145,7 @@ class ClusterNode:
             term.note()
         decision = decide(view, self._placing(view), self._absences.note(view, steady()))
         self._tell(decision)
+        self._tell_of_secrets(view)
         for name in decision.stop:
             if name in self._terms:
                 self._terms[name].stop()
@@ -238,6 +240,15 @@ class ClusterNode:
             if self._told.allows(name):
                 words = "%s: runs nowhere: no node has room for it, or knows it"
                 log.error(words, name)
+
+    def _tell_of_secrets(self, view: ClusterView) -> None:
+        for node in strangers(view, self._settings.cluster.secret):
+            if self._told.allows((node, "secret")):
+                words = (
+                    "%s has another cluster.secret: neither node forwards calls to the other;"
+                    " give all nodes the same one"
+                )
+                log.error(words, node)
 
     async def _pause(self, *, hinted: bool) -> None:
         """Wait until it is time to look, or until this process or (``hinted``) another one has changed something."""

@@ -298,6 +298,8 @@ class NodeOptions(msgspec.Struct, kw_only=True, frozen=True):
     """An id of its data folder, which no other process has locked."""
     url: str = ""
     """Where the others reach it; empty where they do not."""
+    proof: str = ""
+    """By which others see whether they have its secret. Opaque to the store."""
     max_clients: int = 100
     """How many accounts it may own."""
     lease_s: float = 15.0
@@ -318,6 +320,7 @@ class Node(msgspec.Struct, kw_only=True, frozen=True):
     """How often it has said that it lives."""
     is_draining: bool
     max_clients: int
+    proof: str = ""
 
 
 class OwnedAccount(msgspec.Struct, kw_only=True, frozen=True):

@@ -51,14 +51,25 @@ class Lost(Exception):
     """The node was perhaps asked, and its answer did not come, or not all of it."""
 
 
-class OtherSecret(NotAsked):
+class Refusing(NotAsked):
+    """The node that was asked does not take calls of this one, whatever they are."""
+
+
+class OtherSecret(Refusing):
     """The node that was asked has another ``cluster.secret``."""
 
     def __str__(self) -> str:
         return "it has another cluster.secret"
 
 
-class NotForNodes(NotAsked):
+class OtherVersion(Refusing):
+    """The node that was asked forwards calls in another way."""
+
+    def __str__(self) -> str:
+        return "it has another version of openwx"
+
+
+class NotForNodes(Refusing):
     """What was asked is the address for callers of a node."""
 
     def __str__(self) -> str:
@@ -68,6 +79,7 @@ class NotForNodes(NotAsked):
 _REFUSED: dict[int, type[NotAsked]] = {
     HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
     HTTPStatus.UNAUTHORIZED: OtherSecret,
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: OtherVersion,
     HTTPStatus.LOOP_DETECTED: NotForNodes,
 }
 """What the listener for peers answers itself (``listener.py``), and that for callers to a hop (``access.py``); routes

@@ -21,7 +21,7 @@ from openwx.api.answers import Answer
 from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
-from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient
+from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient, Refusing
 from openwx.api.peers.hop import refusal_in
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import Spool
@@ -276,6 +276,8 @@ def _failed(call: Call, why: Exception, *, is_unknown: bool) -> CallerError:
     words = f"not done: the node that runs {call.account} does not answer now"
     if isinstance(why, NotOwner):
         words = f"not done: {call.account} goes over to another node"
+    elif isinstance(why, Refusing):
+        words = f"not done: the node that runs {call.account} takes no calls of this one: {why}"
     return CallerError(Code.NOT_RUNNING, words, state=_STATE, retry_after=RETRY_AFTER_S)
 
 

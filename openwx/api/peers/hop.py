@@ -9,6 +9,7 @@ import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,9 @@ MAC = "Openwx-Hop-Mac"
 """Proves that the sender has the secret, for this hop alone. The secret itself leaves no node: who can write to the
 store says where nodes are, and must not get it."""
 HOP = "Openwx-Hop"
+SPEAKS = "Openwx-Hop-Version"
+_VERSION = "1"
+"""Another one wherever a node of the version before would misunderstand a hop."""
 TAKEN = "Openwx-Hop-Taken"
 """With an answer: under this name the events in it can be given back, since nobody may be there to have them."""
 BACK = "Openwx-Hop-Back"
@@ -64,7 +68,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     def headers(self, secret: str, method: str, path: str) -> dict[str, str]:
         """Return the headers of a request. ``path``: with its query, as it is sent."""
         said = urlsafe_b64encode(msgspec.json.encode(self)).decode()
-        return {MAC: _mac(secret, method, path, said), HOP: said}
+        return {MAC: _mac(secret, method, path, said), HOP: said, SPEAKS: _VERSION}
 
 
 def _mac(secret: str, method: str, path: str, said: str) -> str:
@@ -73,9 +77,15 @@ def _mac(secret: str, method: str, path: str, said: str) -> str:
 
 
 def read(request: web.BaseRequest, secret: str) -> Hop:
-    """Return what a request to the listener for peers says. CallerError -6 without the secret, -2 if it is broken."""
+    """Return what a request to the listener for peers says.
+
+    Raise CallerError: -6 without the secret; -8 with HTTP 505 from a node that forwards in another way.
+    """
     headers = request.headers
     said, given = headers.get(HOP, ""), headers.get(MAC, "")
+    if said and given and headers.get(SPEAKS) != _VERSION:
+        theirs = headers.get(SPEAKS, "")[:20]
+        raise _other_version(f"{SPEAKS} is {theirs!a} there, and {_VERSION!a} here")
     right = _mac(secret, request.method, request.raw_path, said)
     if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode()):
         words = "only the nodes of this cluster may call here; all have the same cluster.secret"
@@ -83,8 +93,13 @@ def read(request: web.BaseRequest, secret: str) -> Hop:
     try:
         return msgspec.json.decode(urlsafe_b64decode(said), type=Hop)
     except (binascii.Error, ValueError, *UNREADABLE) as error:
-        words = f"the header {HOP} cannot be read; all nodes must have the same version: {error}"
-        raise CallerError(Code.BAD_PARAMETER, words) from None
+        raise _other_version(f"{HOP}: {error}") from None
+
+
+def _other_version(why: str) -> CallerError:
+    words = f"this node cannot read how the other one forwards calls; update all nodes: {why}"
+    status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    return CallerError(Code.FORBIDDEN, words, http_status=status)
 
 
 class _Refusal(msgspec.Struct):

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from openwx.api.routing import LongPoll
 from openwx.cluster.directory import Directory, Owner
 from openwx.errors import CallerError, Code
 from openwx.store.base import JournalError
+from openwx.throttle import Throttle
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("openwx.web")
 
 RETRY_AFTER_S = 5
+_LOG_EVERY_S = 60.0
 TAKEN_S = 10.0
 """Time in which what was taken can be given back, in seconds."""
 
@@ -98,6 +101,7 @@ class Doorman:
         self._directory = directory
         self._secret = secret
         self._access = access
+        self._told = Throttle(_LOG_EVERY_S)
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -113,6 +117,9 @@ class Doorman:
                 waited_s = await self._access.guesses.slow_down(request)
                 if not waited_s:
                     log.warning("%s does not know the cluster.secret of this node", request.remote)
+            is_other_version = error.http_status == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+            if is_other_version and self._told.allows(request.remote):
+                log.warning("%s: %s", request.remote, error.status)
             return answers.failure(error).response()
         authenticate(request)
         if name := request.headers.get(BACK):

@@ -5,9 +5,11 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from openwx import __version__
 from openwx.cli.cluster.status import unowned
 from openwx.cli.cluster.visit import visiting
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
+from openwx.cluster.secret import strangers
 from openwx.config import Listen, Settings
 from openwx.config.addresses import host_name
 from openwx.errors import ConfigError
@@ -155,6 +157,13 @@ def _names(settings: Settings, view: ClusterView, runs_here: bool) -> Iterator[F
     if mine in names and not runs_here:
         words = f"a node {mine} runs, but not with data_dir {settings.data_dir}, unless it was killed just now"
         yield warning("nodes", words, "give each node a name of its own: node under [cluster]")
+    for name in strangers(view, settings.cluster.secret):
+        words = f"{name} has another cluster.secret: neither node forwards calls to the other"
+        yield problem("nodes", words, "give all nodes the same secret under [cluster]")
+    others = sorted(f"{one.node} {one.version}" for one in view.nodes if one.version != __version__)
+    if others:
+        words = f"not all nodes have the version of this openwx, {__version__}: {', '.join(others)}"
+        yield warning("nodes", words, "update one node after the other: openwx cluster drain")
     for one in view.nodes:
         if one.is_draining:
             words = f"{one.node} hands its accounts over, and takes none"

@@ -25,8 +25,8 @@ SELECT incarnation, node, beat, lease, node = $1 AND home = $2 AS is_former FROM
 _END = "DELETE FROM nodes WHERE incarnation = ANY ($1::uuid[]) RETURNING incarnation"
 _FORMER = "SELECT account FROM accounts WHERE incarnation = ANY ($1::uuid[])"
 _JOIN = """
-INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining, lease)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining, lease, proof)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING RETURNING incarnation"""
 _BEAT = "UPDATE nodes SET beat = beat + $2 WHERE incarnation = $1 RETURNING incarnation"
 _BEGIN_TO_LEAVE = """
@@ -112,7 +112,7 @@ async def _join(
     former = [account for (account,) in await connection.fetch(_FORMER, ended)]
     of = (
         *(node.node, node.home, node.url, __version__, node.max_clients, node.is_draining),
-        node.lease_s,
+        *(node.lease_s, node.proof),
     )
     if not await connection.fetch(_JOIN, me, *of):
         raise _Taken

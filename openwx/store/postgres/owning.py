@@ -26,7 +26,7 @@ LOOK_AGAIN_S = 0.05
 log = logging.getLogger("openwx.report")
 
 _VIEW = """
-SELECT n.incarnation, n.node, n.url, n.version, n.beat, n.max_clients,
+SELECT n.incarnation, n.node, n.url, n.version, n.beat, n.max_clients, n.proof,
     n.draining OR coalesce(d.draining, false) AS is_draining,
     a.account, a.wanted, a.settings, a.origin, a.epoch, coalesce(a.next, '') AS next
 FROM nodes n LEFT JOIN drains d USING (node)

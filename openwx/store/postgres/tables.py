@@ -15,7 +15,8 @@ OWNERSHIP = """
 CREATE TABLE nodes (
     incarnation uuid PRIMARY KEY, node text NOT NULL UNIQUE, home uuid NOT NULL UNIQUE, url text NOT NULL,
     version text NOT NULL, beat bigint NOT NULL DEFAULT 0, draining boolean NOT NULL DEFAULT false,
-    max_clients integer NOT NULL, lease double precision NOT NULL) WITH (fillfactor = 50);
+    max_clients integer NOT NULL, lease double precision NOT NULL, proof text NOT NULL DEFAULT '')
+    WITH (fillfactor = 50);
 CREATE TABLE drains (node text PRIMARY KEY, draining boolean NOT NULL, edit bigint NOT NULL);
 CREATE TABLE accounts (
     account text COLLATE "C" PRIMARY KEY, wanted boolean NOT NULL DEFAULT false, settings bytea,

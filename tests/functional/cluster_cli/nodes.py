@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from openwx import store
+from openwx.cluster.secret import proof_of
 from openwx.store.base import Journal, Ownership
 from openwx.store.records import AccountRecord, ClusterView, NodeOptions
 from tests.patience import PATIENCE_S
@@ -57,10 +58,10 @@ class Member:
 
 @asynccontextmanager
 async def member(
-    shared: Environ, name: str, *, most: int = 100, is_idle: bool = False
+    shared: Environ, name: str, *, most: int = 100, is_idle: bool = False, secret: str = ""
 ) -> AsyncIterator[Member]:
     """Join as a node, and live as one. ``is_idle``: it is a member, and does nothing."""
-    options = NodeOptions(node=name, home=uuid4(), max_clients=most)
+    options = NodeOptions(node=name, home=uuid4(), max_clients=most, proof=proof_of(secret))
     opened = store.open(
         shared["OPENWX_STORE__URL"], schema=shared["OPENWX_STORE__SCHEMA"], node=options
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from openwx import service, store
+from openwx import __version__, service, store
 from openwx.cli.doctor import access, process
 from openwx.cli.doctor import shared as checks
 from openwx.cli.doctor.finding import Finding, Level
@@ -106,6 +106,33 @@ async def test_the_nodes(shared: Environ) -> None:
     async with member(shared, "wx-2", is_idle=True):
         ((level, _, said),) = ill(await found(shared))
         assert (level, said) == (Level.PROBLEM, "family: no node runs what should run")
+
+
+async def test_nodes_with_different_secrets(shared: Environ) -> None:
+    shared["OPENWX_CLUSTER__SECRET"] = ours = "s" * 32
+    async with (
+        member(shared, "wx-2", is_idle=True, secret=ours),
+        member(shared, "wx-3", is_idle=True),  # cannot be known
+        member(shared, "wx-4", is_idle=True, secret=ours[1:] + "x") as other,
+    ):
+        ((level, about, said),) = ill(await found(shared))
+        assert (level, about) == (Level.PROBLEM, "nodes")
+        assert said == "wx-4 has another cluster.secret: neither node forwards calls to the other"
+        proofs = [one.proof for one in (await other.view()).nodes]
+        assert len(set(proofs)) == 3
+        assert not any(ours in proof for proof in proofs)
+        del shared["OPENWX_CLUSTER__SECRET"]
+        assert not ill(await found(shared))
+
+
+async def test_nodes_of_different_versions(
+    shared: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openwx.store.postgres.ownership.__version__", "0.0.1")
+    async with member(shared, "wx-2", is_idle=True):
+        ((level, about, said),) = ill(await found(shared))
+        assert (level, about) == (Level.WARNING, "nodes")
+        assert said.endswith(f", {__version__}: wx-2 0.0.1")
 
 
 async def test_a_server_that_does_not_answer_or_refuses(shared: Environ) -> None:

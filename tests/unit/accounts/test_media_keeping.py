@@ -11,6 +11,7 @@ import pytest
 from openwx.accounts.media import keeping
 from openwx.accounts.media.folder import key_of
 from openwx.accounts.media.keeping import Keeper, tidy
+from openwx.domain.media import StoredFile
 from openwx.errors import LeaseLost
 from openwx.lease import Gate, Lease
 from openwx.steady import steady
@@ -38,6 +39,14 @@ async def running(keeper: Keeper) -> AsyncIterator[None]:
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+async def named_by(keeper: Keeper, here: Process) -> StoredFile:
+    """Put a file that a batch names, and return it."""
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    return file
 
 
 async def test_a_file_is_put_once_however_often_it_is_named(
@@ -85,9 +94,7 @@ async def test_what_a_batch_is_just_naming_is_not_deleted(
 async def test_what_was_named_anew_while_it_looked_is_not_deleted(
     here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = await here.file()
-    with keeper.naming([file.kept_as]):
-        await keeper.keep([file.kept_as])
+    file = await named_by(keeper, here)
     files = here.journal.files
 
     async def and_then(account: str) -> set[str]:
@@ -119,9 +126,7 @@ async def test_what_the_next_owner_has_named_again_is_not_deleted_by_the_former_
     here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The former one stood still after it had seen that nothing waits for the file, whatever its gate says."""
-    file = await here.file()
-    with keeper.naming([file.kept_as]):
-        await keeper.keep([file.kept_as])
+    file = await named_by(keeper, here)
     files = here.journal.files
 
     async def and_then(account: str) -> set[str]:
@@ -143,9 +148,7 @@ async def test_one_that_is_lost_deletes_nothing(
 ) -> None:
     gate = Gate(Lease())
     keeper = Keeper("me", here.resources, gate)
-    file = await here.file()
-    with keeper.naming([file.kept_as]):
-        await keeper.keep([file.kept_as])
+    await named_by(keeper, here)
     files = here.journal.files
 
     async def and_then(account: str) -> set[str]:
@@ -165,9 +168,7 @@ async def test_one_that_is_lost_deletes_nothing(
 async def test_in_a_pause_nothing_is_deleted(here: Process, shelf: Shelf) -> None:
     lease = Lease()
     keeper = Keeper("me", here.resources, Gate(lease))
-    file = await here.file()
-    with keeper.naming([file.kept_as]):
-        await keeper.keep([file.kept_as])
+    await named_by(keeper, here)
     lease.renew(steady() - 1)
     looking = asyncio.ensure_future(keeper._look())
     await asyncio.wait({looking}, timeout=0.1)
@@ -260,9 +261,7 @@ async def test_files_of_callers_are_not_ours_to_store(
 async def test_with_the_folder_as_the_store_nothing_happens(here: Process) -> None:
     here.resources.media_store = FolderStore(is_shared=False)
     keeper = Keeper("me", here.resources)
-    file = await here.file()
-    with keeper.naming([file.kept_as]):
-        await keeper.keep([file.kept_as])
+    file = await named_by(keeper, here)
     await keeper.run()  # it returns
     assert not here.shelf.puts
     assert Path(file.path).exists()

@@ -14,6 +14,7 @@ from openwx import store
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.node import ClusterNode
+from openwx.cluster.secret import proof_of
 from openwx.cluster.term import STARTING_AT_A_TIME
 from openwx.config import AccountSettings, Settings
 from openwx.domain.events import State
@@ -218,10 +219,10 @@ class Manager:
 class World:
     """A node, and what is around it."""
 
-    def __init__(self, journal: Journal, count: int) -> None:
+    def __init__(self, journal: Journal, count: int, **of_cluster: object) -> None:
         names = [f"n{number}" for number in range(count)]
         settings = Settings(accounts={name: AccountSettings() for name in names})
-        quick = settings.cluster.model_copy(update={"lease": 0.5, "join_pause": 0.0})
+        quick = settings.cluster.model_copy(update={"lease": 0.5, "join_pause": 0.0, **of_cluster})
         self.table = Table()
         self.manager = Manager(settings)
         self.node = ClusterNode(
@@ -246,6 +247,14 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
         yield journal
 
 
+@pytest.fixture
+def world(journal: Journal) -> World:
+    """Return a node with one account, which starts at once."""
+    made = World(journal, 1)
+    made.manager.settled.set()
+    return made
+
+
 async def test_a_few_start_at_a_time_and_all_are_handed_over_in_the_end(journal: Journal) -> None:
     world = World(journal, 10)
     table, manager = world.table, world.manager
@@ -261,6 +270,18 @@ async def test_a_few_start_at_a_time_and_all_are_handed_over_in_the_end(journal:
     }
     assert sorted(table.released) == [(f"n{number}", "") for number in range(10)]
     assert table.nodes[0].is_draining
+
+
+async def test_the_log_names_a_node_with_another_secret_once(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(journal, 0, secret="s" * 32)
+    proofs = {ME: proof_of("s" * 32), "b": proof_of("s" * 32), "c": proof_of("x" * 32), "d": ""}
+    world.table.nodes = [replace(node_of(name), proof=proof) for name, proof in proofs.items()]
+    async with world.running():
+        await until(lambda: world.table.looks > 3)
+    (line,) = [one for one in caplog.messages if "cluster.secret" in one]
+    assert line.startswith("c has another cluster.secret: neither node forwards calls")
 
 
 async def test_what_has_not_started_yet_is_released_without_a_start(journal: Journal) -> None:
@@ -305,10 +326,8 @@ async def test_a_change_of_a_row_without_an_answer_does_not_hold_up_the_end(
     assert not world.table.rows
 
 
-async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal: Journal) -> None:
-    world = World(journal, 1)
+async def test_an_account_that_is_lost_is_not_released_and_may_come_back(world: World) -> None:
     table, manager = world.table, world.manager
-    manager.settled.set()
     table.nodes.append(node_of("b"))
     async with world.running():
         await until(lambda: "n0" in manager.accounts)
@@ -322,9 +341,7 @@ async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal
         assert manager.accounts["n0"] is not first
 
 
-async def test_a_move_is_released_to_its_node(journal: Journal) -> None:
-    world = World(journal, 1)
-    world.manager.settled.set()
+async def test_a_move_is_released_to_its_node(world: World) -> None:
     world.table.nodes.append(node_of("b"))
     async with world.running():
         await until(lambda: "n0" in world.manager.accounts)
@@ -334,11 +351,9 @@ async def test_a_move_is_released_to_its_node(journal: Journal) -> None:
     assert world.manager.all["n0"].was == ["handed over"]
 
 
-async def test_what_a_restart_took_back_can_be_moved(journal: Journal) -> None:
+async def test_what_a_restart_took_back_can_be_moved(world: World) -> None:
     """The first right of a node to what its former process had ends with the next term."""
-    world = World(journal, 1)
     table = world.table
-    world.manager.settled.set()
     table.nodes.append(node_of("b"))
     table.former = frozenset({"n0"})
     async with world.running():
@@ -361,11 +376,9 @@ async def test_what_was_claimed_by_a_call_that_failed_runs(journal: Journal) -> 
         assert not table.fails_after_claim
 
 
-async def test_what_the_journal_failed_is_released(journal: Journal) -> None:
+async def test_what_the_journal_failed_is_released(world: World) -> None:
     """It is this node's as far as the others know, but nothing may be written for it any more."""
-    world = World(journal, 1)
     table, manager = world.table, world.manager
-    manager.settled.set()
     async with world.running():
         await until(lambda: "n0" in manager.accounts)
         first = manager.accounts["n0"]
@@ -376,10 +389,8 @@ async def test_what_the_journal_failed_is_released(journal: Journal) -> None:
         assert manager.accounts["n0"] is not first
 
 
-async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journal: Journal) -> None:
-    world = World(journal, 1)
+async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(world: World) -> None:
     table, manager = world.table, world.manager
-    manager.settled.set()
     async with world.running():
         await until(lambda: "n0" in manager.accounts)
         first = manager.accounts["n0"]
@@ -398,11 +409,9 @@ def untold(table: Table, name: str) -> bool:
     return b"untold" in table.rows[name].settings
 
 
-async def test_a_stop_that_nobody_told_is_told_once(journal: Journal) -> None:
+async def test_a_stop_that_nobody_told_is_told_once(world: World) -> None:
     """It was asked for while no node had the account."""
-    world = World(journal, 1)
     table, manager = world.table, world.manager
-    manager.settled.set()
     table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
     async with world.running():
         await until(lambda: table.released)
@@ -414,26 +423,22 @@ async def test_a_stop_that_nobody_told_is_told_once(journal: Journal) -> None:
 
 
 async def test_a_stop_that_the_journal_did_not_take_is_told_by_the_next_term(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(self: Idle) -> None:
         self.has_told_stop = len(table.released) > 0
         self.ended.set()
 
     monkeypatch.setattr(Idle, "stop", stop)
-    world = World(journal, 1)
-    table, manager = world.table, world.manager
-    manager.settled.set()
+    table = world.table
     table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
     async with world.running():
         await until(lambda: len(table.released) == 2)
     assert not untold(table, "n0")
 
 
-async def test_a_stop_that_was_told_is_not_told_again(journal: Journal) -> None:
-    world = World(journal, 1)
+async def test_a_stop_that_was_told_is_not_told_again(world: World) -> None:
     table, manager = world.table, world.manager
-    manager.settled.set()
     async with world.running():
         await until(lambda: "n0" in manager.accounts)
         first = manager.accounts["n0"]
@@ -444,10 +449,8 @@ async def test_a_stop_that_was_told_is_not_told_again(journal: Journal) -> None:
         assert first.was == ["stopped"]
 
 
-async def test_a_stop_during_a_hand_over_is_left_to_the_next_node(journal: Journal) -> None:
-    world = World(journal, 1)
+async def test_a_stop_during_a_hand_over_is_left_to_the_next_node(world: World) -> None:
     table, manager = world.table, world.manager
-    manager.settled.set()
     table.nodes.append(node_of("b"))
     async with world.running():
         await until(lambda: "n0" in manager.accounts)
@@ -482,12 +485,10 @@ async def test_what_was_stopped_and_started_between_two_looks_runs_with_its_last
 
 @pytest.mark.parametrize("has_row", [False, True])
 async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
-    journal: Journal, has_row: bool
+    world: World, has_row: bool
 ) -> None:
     """It comes from another node, between the look at the row and the change of it."""
-    world = World(journal, 1)
     table = world.table
-    world.manager.settled.set()
     row = account("n0", settings=b'{"digest":"of another configuration"}')
     table.meanwhile = lambda: table.rows.update(n0=replace(table.rows.get("n0", row), wanted=False))
     if has_row:

@@ -91,43 +91,42 @@ async def gated(slow: SlowResolver, gate: WatchedGate) -> AsyncIterator[aiohttp.
         yield session
 
 
-async def test_a_report_whose_lease_ends_while_it_connects_waits(
+@pytest.fixture
+async def connecting(
     world: World,
     receiver: Receiver,
-    lease: Lease,
     gate: WatchedGate,
     slow: SlowResolver,
     gated: aiohttp.ClientSession,
-) -> None:
+) -> World:
+    """Return a world whose first report is on its way, and waits for an address."""
     world.http = gated
     world.start(gate=gate, post_api=receiver.url.replace("127.0.0.1", "localhost"))
     await world.record(a_message(1))
     await slow.asked.wait()
+    return world
+
+
+async def test_a_report_whose_lease_ends_while_it_connects_waits(
+    connecting: World, receiver: Receiver, lease: Lease, gate: WatchedGate, slow: SlowResolver
+) -> None:
     lease.renew(0.0)
     slow.answers.set()
     await gate.holds(1)
     assert not receiver.got
     lease.renew(math.inf)
-    await world.done()
+    await connecting.done()
     assert len(receiver.got) == 1
 
 
 async def test_a_report_whose_account_is_lost_while_it_connects_is_not_posted(
-    world: World,
-    receiver: Receiver,
-    gate: WatchedGate,
-    slow: SlowResolver,
-    gated: aiohttp.ClientSession,
+    connecting: World, receiver: Receiver, gate: WatchedGate, slow: SlowResolver
 ) -> None:
-    world.http = gated
-    world.start(gate=gate, post_api=receiver.url.replace("127.0.0.1", "localhost"))
-    await world.record(a_message(1))
-    await slow.asked.wait()
     gate.close()
     slow.answers.set()
-    assert world.task is not None
+    assert connecting.task is not None
     with pytest.raises(BaseExceptionGroup) as ended:
-        await world.task
+        await connecting.task
     assert ended.group_contains(LeaseLost)
     assert not receiver.got
 

@@ -16,7 +16,7 @@ from openwx.accounts.streams import StreamEnded
 from openwx.api.callers import Scope
 from openwx.api.parameters import BodyLimits
 from openwx.api.peers import client, forwarding
-from openwx.api.peers.hop import HOP, MAC, Hop
+from openwx.api.peers.hop import HOP, MAC, SPEAKS, Hop
 from openwx.api.peers.relay import PeerReader
 from tests.reply import Reply
 
@@ -84,8 +84,45 @@ async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
     for said in ("", "!", "bm8=", "e30=", "//79", nested):
         text = f"openwx hop\nGET\n{path}\n{said}".encode()
         mac = hmac.digest(OURS.encode(), text, "sha256").hex()
-        reply = await b.at_peers(path, **{MAC: mac, HOP: said})
-        assert (reply.status, reply.code) == (400, -2)
+        reply = await b.at_peers(path, **{MAC: mac, HOP: said, SPEAKS: hop(path)[SPEAKS]})
+        assert (reply.status, reply.code) == (505, -8)
+
+
+async def test_a_node_of_another_version_is_told_so(
+    a: OneNode, b: OneNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who calls, who forwards and who refuses hear it in words, and nothing is done."""
+    headers = hop("/openwx/get_user_info")
+    for other in (headers | {SPEAKS: "0"}, {MAC: headers[MAC], HOP: headers[HOP]}):
+        reply = await b.at_peers("/openwx/get_user_info", **other)
+        assert (reply.status, reply.code) == (505, -8)
+    write = Hop.headers
+    monkeypatch.setattr(Hop, "headers", lambda *of: write(*of) | {SPEAKS: "0"})
+    why = "it has another version of openwx"
+    for name in ("get_user_info", "send_friend_message"):
+        reply = await a.get(name, client="bob", id="@a", content="hi")
+        assert (reply.status, reply.code) == (503, -4)
+        assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
+    (one,) = (await a.get("check_client")).json["client"]
+    assert one["reason_code"] == "node_silent"
+    assert not b.gateway.accounts["bob"].outgoing.sent
+    assert f"bob: the node b does not answer a call: {why}" in caplog.messages
+    assert f"b does not say how its accounts are: {why}" in caplog.messages
+    (line,) = {one for one in caplog.messages if one.startswith("127.0.0.1: ")}
+    assert "cannot read how the other one forwards calls; update all nodes" in line
+
+
+async def test_nodes_with_different_secrets_say_so(
+    nodes: Nodes, a: OneNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    b = await nodes.start("b", secret=OURS[::-1])
+    b.takes("bob")
+    reply = await a.get("send_friend_message", client="bob", id="@a", content="hi")
+    why = "it has another cluster.secret"
+    assert (reply.status, reply.code) == (503, -4)
+    assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
+    assert f"bob: the node b does not answer a call: {why}" in caplog.messages
+    assert "127.0.0.1 does not know the cluster.secret of this node" in caplog.messages
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
@@ -136,7 +173,7 @@ async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: No
     assert reply.status == 200
     (head,) = liar.heads
     lines = [line.split(b": ", 1) for line in head.strip().split(b"\r\n")[1:]]
-    assert {name.decode() for name, _ in lines} == {"Host", MAC, HOP}
+    assert {name.decode() for name, _ in lines} == {"Host", MAC, HOP, SPEAKS}
     assert not {(one.encode()) for one in (forged[MAC], OURS)} & {v for _, v in lines}
 
 
@@ -150,7 +187,7 @@ async def test_a_liar_in_the_table_gets_no_secret(a: OneNode, b: OneNode, nodes:
     assert OURS.encode() not in head
     path = "/openwx/get_user_info?client=bob"
     pairs = [line.split(": ", 1) for line in head.decode().strip().split("\r\n")[1:]]
-    kept = {name: value for name, value in pairs if name in (MAC, HOP)}
+    kept = {name: value for name, value in pairs if name in (MAC, HOP, SPEAKS)}
     assert (await b.at_peers(path, **kept)).status == 200
     assert (await b.at_peers("/openwx/get_friend_info?client=bob", **kept)).status == 401
     b.takes("bob")
