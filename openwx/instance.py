@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from openwx.errors import UNREADABLE
+
 RUNNING = "running.json"
 DEMO = "demo.json"
 """Written by a demo into the configured data folder, of which it uses nothing else."""
@@ -61,7 +63,7 @@ def left(file: Path) -> Instance | None:
     """Read the file of a gateway; None if there is none, or no valid one. Raises ``OSError``."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Instance)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, *UNREADABLE):
         return None
 
 

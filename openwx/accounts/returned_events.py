@@ -10,6 +10,7 @@ import msgspec
 
 from openwx import metrics
 from openwx.accounts.check_event import EventBuffer
+from openwx.errors import UNREADABLE
 from openwx.store.base import Journal
 from openwx.store.records import PublishedReport
 
@@ -61,7 +62,7 @@ class ReturnedEvents:
             return []
         try:
             mark = msgspec.json.decode(saved, type=_Mark)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             words = "%s: what check_event has returned cannot be read; its list begins anew"
             metrics.dropped(log, "saved_state", words, self._account)
             return []

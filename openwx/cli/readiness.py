@@ -9,6 +9,7 @@ from aiohttp import hdrs
 
 from openwx.api.probes import Readiness
 from openwx.cli import probe
+from openwx.errors import UNREADABLE
 from openwx.neterrors import describe
 
 
@@ -29,7 +30,7 @@ async def readiness(gateway: probe.RunningGateway, token: str | None) -> Readine
         raise probe.NotReachedError(f"no openwx answers at {url}: {describe(error)}") from None
     try:
         state = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         words = f"the openwx at {url} does not answer as this version does (HTTP {status}); it may be another version"
         raise probe.NotReachedError(words) from None
     if state.accounts is msgspec.UNSET:

@@ -139,7 +139,7 @@ class ClusterNode:
         me = view.node_of(self.ownership.incarnation)
         self._is_draining = me is not None and me.is_draining
         for name in self.ownership.owned:
-            if name not in self._terms:  # claimed, although the call failed in the end
+            if name not in self._terms:
                 self._begin(name, tasks)
         for term in self._terms.values():
             term.note()
@@ -153,7 +153,7 @@ class ClusterNode:
             if name in self._terms:
                 self._terms[name].hand_over(to)
         if await self._has_folder(view) and decision.claim and self.ownership.lease.is_valid:
-            await self._claim(decision.claim, view, tasks)
+            await self._claim(decision.claim)
 
     async def _has_folder(self, view: ClusterView) -> bool:
         """Return whether this node has the folder of media that the others have, where they share one."""
@@ -183,16 +183,15 @@ class ClusterNode:
             untold_stops=self.rows.untold_stops,
         )
 
-    async def _claim(self, names: list[str], view: ClusterView, tasks: asyncio.TaskGroup) -> None:
+    async def _claim(self, names: list[str]) -> None:
+        """Claim accounts. The next look begins their terms: until the claim others may have changed their rows."""
         free = [name for name in names if name not in self._terms]
         for name in await self.ownership.claim(free):
-            if self._leaving.is_set():  # `leave` of the store ends its term
-                return
             log.info("%s: this node has it now", name)
             row = self.rows.by_name[name]
             if row.epoch and row.wanted and name not in self._former:
                 metrics.TAKEOVERS.inc()
-            self._begin(name, tasks)
+            self._wake.set()
 
     def _begin(self, name: str, tasks: asyncio.TaskGroup) -> None:
         """Run an account that this node owns."""

@@ -176,9 +176,12 @@ class Term:
             await self._end()
         if not self._has_told_stop:
             return
+        self._told.clear()
         try:
-            await registry.change(
-                shared.journal, shared.ownership, name, lambda saved: saved.with_told_stop(name)
+            await self._unless_told(
+                registry.change(
+                    shared.journal, shared.ownership, name, lambda saved: saved.with_told_stop(name)
+                )
             )
         except JournalError as error:
             log.warning("%s: it could not be noted that its stop was told: %s", name, error)
@@ -207,6 +210,16 @@ class Term:
             for one in tasks:
                 one.cancel()
 
+    async def _unless_told(self, doing: Coroutine[Any, Any, object]) -> bool:
+        """Return whether this is done: it is cancelled where the account is handed over or lost meanwhile."""
+        task = asyncio.ensure_future(doing)
+        await self._first_of(self._told.wait(), task)
+        await asyncio.wait({task})
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
     async def _launch(self) -> Account | None:
         """Start the account with what its row says now. None: it is not to start."""
         shared, name = self._shared, self._name
@@ -215,13 +228,7 @@ class Term:
             log.error("%s: cannot run on this node: its settings are not known here", name)
             self._goal = Goal.HAND_OVER
             return None
-        preparing = asyncio.ensure_future(self._prepare(settings))
-        await self._first_of(self._told.wait(), preparing)
-        await asyncio.wait({preparing})
-        if preparing.cancelled():  # it is handed over or lost while the journal cannot be written
-            return None
-        preparing.result()
-        if self._goal is not None:
+        if not await self._unless_told(self._prepare(settings)) or self._goal is not None:
             return None
         self._settings = settings
         self._account = shared.manager.adopt(name, settings, self._gate)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
-from openwx.errors import LeaseLost
+from openwx.errors import UNREADABLE, LeaseLost
 from openwx.steady import steady
 from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import WriteBatch
@@ -114,7 +114,7 @@ class Clock:
         """Continue the last process's state. Steps since then are noticed unless the machine was booted."""
         try:
             last = msgspec.json.decode(saved, type=_Saved)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             words = "the saved steps of the clock cannot be read, and are ignored: %s"
             metrics.dropped(log, "saved_state", words, error)
             return

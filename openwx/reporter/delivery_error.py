@@ -10,6 +10,7 @@ import msgspec
 
 from openwx import neterrors
 from openwx.coded import Coded, Param, Pieces, names_in, worded
+from openwx.errors import UNREADABLE
 from openwx.neterrors import NetworkErrorCode, cause_words
 
 
@@ -63,13 +64,24 @@ ENGLISH: dict[str, Pieces] = {
 }
 """The wording. ``error`` is the error of the last attempt; ``text`` is what a former version wrote."""
 
+DEEPEST = 3
+"""How many errors may be one in the other. This version makes two at most."""
+
+_BESIDE: dict[str, frozenset[str]] = {NetworkErrorCode.NOT_TRUSTED: frozenset({"cause"})}
+"""What only the Chinese wording names."""
+
 _decode = msgspec.json.Decoder(Coded).decode
+
+
+def names_of(code: str) -> frozenset[str]:
+    """Name the parameters of a code, with those of its Chinese wording."""
+    return names_in(ENGLISH[code]) | _BESIDE.get(code, frozenset())
 
 
 def made(code: DeliveryErrorCode, **params: Param) -> Coded:
     """Make an error. Raise ``TypeError`` where the parameters are not those of the code."""
-    if params.keys() != names_in(ENGLISH[code]):
-        raise TypeError(f"{code} takes {sorted(names_in(ENGLISH[code]))}, not {sorted(params)}")
+    if params.keys() != names_of(code):
+        raise TypeError(f"{code} takes {sorted(names_of(code))}, not {sorted(params)}")
     return Coded(code, params)
 
 
@@ -116,13 +128,14 @@ def read(text: str) -> Coded | None:
         return None
     try:
         error = _decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (*UNREADABLE, UnicodeError):
         return made(DeliveryErrorCode.AS_WRITTEN, text=text)
     return error if _is_known(error) else made(DeliveryErrorCode.AS_WRITTEN, text=text)
 
 
-def _is_known(error: Coded) -> bool:
+def _is_known(error: Coded, depth: int = 1) -> bool:
     """Return whether this version can word an error: a later one may have written it."""
-    if error.code not in ENGLISH or not names_in(ENGLISH[error.code]) <= error.params.keys():
+    if error.code not in ENGLISH or not names_of(error.code) <= error.params.keys():
         return False
-    return all(_is_known(one) for one in error.params.values() if isinstance(one, Coded))
+    causes = [one for one in error.params.values() if isinstance(one, Coded)]
+    return not causes or (depth < DEEPEST and all(_is_known(one, depth + 1) for one in causes))

@@ -21,7 +21,7 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
 from openwx.domain.media import LocalMedia, MediaRef
-from openwx.errors import WeChatError
+from openwx.errors import UNREADABLE, WeChatError
 from openwx.keyedlock import KeyedLock
 from openwx.lease import Gate
 from openwx.reporter.payload import with_path
@@ -151,7 +151,7 @@ class AccountFiles:
                 reply_to=report.reply_to if isinstance(report, Report) else b"",
             )
             path = await self._local(wanted)
-        except (*NotHere, msgspec.DecodeError) as error:
+        except (*NotHere, *UNREADABLE) as error:
             return self._without(report, error)
         body = with_path(report.body, str(path))
         return replace(report, body=body, attachment=str(path) if self._with_data else "")

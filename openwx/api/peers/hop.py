@@ -125,6 +125,6 @@ def refusal_in(headers: Mapping[str, str]) -> CallerError | None:
     """Return why an owner refused a WebSocket; None where it does not say so."""
     try:
         said = msgspec.json.decode(urlsafe_b64decode(headers.get(REFUSAL, "")), type=_Refusal)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
+    except (binascii.Error, ValueError, *UNREADABLE):
         return None
     return CallerError(said.code, said.status)

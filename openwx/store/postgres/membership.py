@@ -228,14 +228,14 @@ class Membership:
         me = self._terms.incarnation
 
         async def compare(connection: asyncpg.Connection) -> None:
-            asked = dict(self.unreleased)
+            asked = list(self.unreleased)
             there = await ownership.terms(connection, me)
             for account in self._terms.not_among(there):
                 log.error("%s: PostgreSQL knows of no term of this node: it stops here", account)
                 self._terms.end([account])
             for account, epoch in there.items():
                 if account not in self._terms:
-                    to = asked.get((account, epoch), "")
+                    to = self.unreleased.get((account, epoch), "")
                     await ownership.release(connection, me, account, epoch, to=to)
             for one in asked:
                 self.unreleased.pop(one, None)

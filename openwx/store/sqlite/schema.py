@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
+from openwx.errors import UNREADABLE
 from openwx.store.base import JournalError, JournalUnavailable
 
 log = logging.getLogger("openwx.report")
@@ -205,7 +206,7 @@ def _fill_accounts(db: sqlite3.Connection) -> None:
     if saved is not None:
         try:
             roster = msgspec.json.decode(saved[0], type=_Roster)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        except (*UNREADABLE, TypeError) as error:
             words = "the list of accounts that the API started cannot be read, and is dropped: %s"
             metrics.dropped(log, "saved_state", words, error)
     rows = []

@@ -54,7 +54,7 @@ class Budgets:
 
     @classmethod
     def from_bytes(cls, data: bytes, bot_id: str) -> "Budgets":
-        """Read what was saved; nothing where that was of another bot. Raises ``msgspec.DecodeError``."""
+        """Read what was saved; nothing where that was of another bot. Raises one of ``UNREADABLE``."""
         saved = msgspec.json.decode(data, type=_Saved)
         return cls(bot_id, saved.talks if saved.bot_id == bot_id else None)
 

@@ -41,7 +41,7 @@ class People(ContactBook):
 
     @classmethod
     def from_bytes(cls, data: bytes, owner: str) -> "People":
-        """Read who was known; nobody where that was another person's bot. Raises ``msgspec.DecodeError``."""
+        """Read who was known; nobody where that was another person's bot. Raises one of ``UNREADABLE``."""
         saved = msgspec.json.decode(data, type=_Saved)
         return cls(owner, saved.names if saved.owner == owner else None)
 

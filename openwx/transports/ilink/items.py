@@ -65,7 +65,7 @@ def source_of(ref: MediaRef) -> Source:
     try:
         source = msgspec.json.decode(ref.source, type=Source)
         bytes.fromhex(source.key or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadResponse("download", "it was not received by iLink") from None
     return source
 

@@ -21,7 +21,7 @@ class Keys:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Keys":
-        """Decode what was saved. Raises ``msgspec.DecodeError``."""
+        """Decode what was saved. Raises one of ``UNREADABLE``."""
         return cls(msgspec.json.decode(data, type=dict[str, list[str]]))
 
     def note(self, md5: str, key: str) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from openwx import metrics
+from openwx.errors import UNREADABLE
 from openwx.transports.ilink.budget import Budgets
 from openwx.transports.ilink.contacts import People
 from openwx.transports.ilink.keys import Keys
@@ -42,7 +43,7 @@ class Memory(msgspec.Struct):
                 return default
             try:
                 return parse(saved[name])
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 words = "%s: %s cannot be read; going on without"
                 metrics.dropped(log, "saved_state", words, account, kind)
                 return default

@@ -47,7 +47,7 @@ class Repeats:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Repeats":
-        """Decode what was saved. Raises ``msgspec.DecodeError``."""
+        """Decode what was saved. Raises one of ``UNREADABLE``."""
         return cls(msgspec.json.decode(data, type=list[Seen]))
 
     def begin(self) -> None:

@@ -33,7 +33,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Session":
-        """Decode what was saved. Raises ``msgspec.DecodeError``."""
+        """Decode what was saved. Raises one of ``UNREADABLE``."""
         return msgspec.json.decode(data, type=cls)
 
 

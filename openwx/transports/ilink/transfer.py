@@ -191,7 +191,7 @@ def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
     try:
         source = msgspec.json.decode(media.source, type=Uploaded)
         key = bytes.fromhex(source.key)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected(
             "sendmessage", 0, f"media_id {media.media_id[:100]} was not uploaded by iLink"
         ) from None

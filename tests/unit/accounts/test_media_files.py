@@ -107,6 +107,17 @@ async def test_what_is_delivered_is_deleted_from_the_store_afterwards(
     assert not shelf.files
 
 
+@pytest.mark.parametrize(
+    "body", [b"{broken", b'{"media_id":"\xff"}', b'{"x":' + b"[" * 100_000], ids=range(3)
+)
+async def test_a_report_that_cannot_be_read_has_no_file(
+    here: Process, elsewhere: Process, wechat: WeChat, body: bytes
+) -> None:
+    file = await kept(here, wechat)
+    report = await here.report(file.kept_as, body)
+    assert not (await files_of(elsewhere, wechat).at_hand(report)).attachment
+
+
 async def test_the_report_stays_as_it_is_where_it_was_recorded(
     here: Process, wechat: WeChat, shelf: Shelf
 ) -> None:

@@ -52,6 +52,8 @@ class Table:
         self.fails_after_claim = False
         self.meanwhile: Callable[[], object] | None = None
         """What another node does before the next change of a row."""
+        self.before_claim: Callable[[], object] | None = None
+        """What another node does between a look and the claim that follows."""
         self.looks = 0
         self.hint = asyncio.Event()
 
@@ -77,6 +79,9 @@ class Table:
         self.hint.clear()
 
     async def claim(self, accounts: Sequence[str]) -> list[str]:
+        if accounts and self.before_claim is not None:
+            self.before_claim()
+            self.before_claim = None
         for name in accounts:
             self.set(name, owner=self.incarnation, epoch=self.rows[name].epoch + 1, next="")
             self.gates[name] = Gate(self.lease)
@@ -419,6 +424,38 @@ async def test_a_stop_that_nobody_told_is_told_once(world: World) -> None:
         assert not untold(table, "n0")
         looks = table.looks
         await until(lambda: table.looks > looks + 1)
+    assert table.released == [("n0", "")]
+
+
+async def test_a_stop_that_another_node_told_before_the_claim_is_not_told_again(
+    journal: Journal,
+) -> None:
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
+    table.before_claim = lambda: table.set("n0", wanted=False, settings=b"{}", epoch=1)
+    async with world.running():
+        await until(lambda: table.released)
+    assert not manager.all
+
+
+async def test_a_note_of_a_told_stop_without_an_answer_does_not_hold_up_the_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def replace_account(*_: object) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    world = World(journal, 1)
+    table = world.table
+    table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
+    monkeypatch.setattr(table, "replace_account", replace_account)
+    async with asyncio.timeout(PATIENCE_S), world.running():
+        await asked.wait()
     assert table.released == [("n0", "")]
 
 

@@ -12,7 +12,7 @@ STATUS = made(DeliveryErrorCode.HTTP_STATUS, status=500)
 
 @pytest.mark.parametrize("code", ENGLISH)
 def test_the_journal_keeps_every_error(code: str) -> None:
-    error = Coded(code, {name: f"<{name}>" for name in names_in(ENGLISH[code])})
+    error = Coded(code, {name: f"<{name}>" for name in delivery_error.names_of(code)})
     stored = delivery_error.written(error)
     assert delivery_error.read(stored) == error
     words = delivery_error.words_of(stored)
@@ -35,6 +35,7 @@ def test_a_cause_is_kept_with_its_error() -> None:
         '{"code": 3}',
         '{"code": "of_a_later_version"}',
         '{"code": "http_status"}',
+        '{"code": "not_trusted", "params": {"host": "h", "port": 1, "verdict": "no"}}',
         '{"code": "too_old", "params": {"error": {"code": "of_a_later_version"}}}',
     ],
 )

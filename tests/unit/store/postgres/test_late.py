@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -12,7 +13,7 @@ from openwx.store.postgres import edits, ownership
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import AccountRecord, WriteBatch
-from tests.patience import PATIENCE_S, until_seen
+from tests.patience import PATIENCE_S, until, until_seen
 
 from ..members import member
 from .cutting import Cut, CuttingProxy
@@ -132,6 +133,28 @@ async def test_a_release_without_an_answer_is_done_with_the_next_beat(
         assert journal.ownership.owned == []
         view = await until_seen(journal.ownership.view, lambda view: view.accounts[0].owner is None)
         assert view.accounts[0].next == "<other>"
+
+
+async def test_a_release_between_a_beat_and_its_answer_keeps_its_target(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = ownership.terms
+    releases: list[asyncio.Task[None]] = []
+
+    async def released_meanwhile(connection: asyncpg.Connection, me: UUID) -> dict[str, int]:
+        found = await terms(connection, me)
+        if "me" in found and not releases:
+            releases.append(asyncio.create_task(journal.ownership.release("me", to="other")))
+            await asyncio.sleep(0)
+        return found
+
+    async with member(address, claims=["me"], lease_s=3.0) as journal:
+        await journal.save_account(record(b""))
+        monkeypatch.setattr(ownership, "terms", released_meanwhile)
+        await until(lambda: releases)
+        await asyncio.gather(*releases)
+        (row,) = (await journal.ownership.view()).accounts
+    assert (row.owner, row.next) == (None, "other")
 
 
 async def test_a_late_release_ends_no_newer_term(
