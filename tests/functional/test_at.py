@@ -70,7 +70,11 @@ async def test_everybody_a_file_and_later(api: Gateway, account: Account) -> Non
 @pytest.mark.parametrize(
     ("params", "code", "words"),
     [
-        ({"at": "@nobody", "content": "x"}, 100, "no member of PERL学习交流 with id=@nobody"),
+        (
+            {"at": "@nobody", "content": "x"},
+            100,
+            "no member of Python爱好者 & 朋友们 with id=@nobody",
+        ),
         ({"at": "@all", "content": "x" * 16_380}, -2, "at and content are 16384 bytes"),
         ({"at": "@all"}, -2, "content is missing"),
     ],
