@@ -8,6 +8,7 @@ In modules with ``pytestmark = pytest.mark.in_memory`` accounts run on ``tests/m
 ``MemoryAccount``; their tests that take ``simulator`` run on it as those of other modules do.
 """
 
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from openwx.console.services import ConsoleServices
 from openwx.simulator import Account, ClawBot, Simulator
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
@@ -26,10 +28,20 @@ from .typed import Typed
 from .world import Command, Gateway, Receiver, World
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> Iterator[None]:
+    """Compile the templates of the console once, and not for each gateway, of which a process has one elsewhere."""
+    load = vars(ConsoleServices)["templates"].func
+    once = functools.cache(lambda: load(ConsoleServices))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConsoleServices, "templates", property(lambda _: once()))
+        yield
+
+
 @pytest.fixture
 def population() -> dict[str, Any]:
     """How many of everybody; a module with other wishes has its own."""
-    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+    return {"friends": 14, "groups": 6, "biggest_group": 12, "group_members": 8}
 
 
 @pytest.fixture
@@ -104,12 +116,21 @@ async def bound(world: World, owner: ClawBot) -> Gateway:
 
 
 @pytest.fixture
-async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Command]]]:
+def is_fresh() -> bool:
+    """Whether commands start as new interpreters; a module about the start itself has its own."""
+    return False
+
+
+@pytest.fixture
+async def openwx(
+    tmp_path: Path, is_fresh: bool
+) -> AsyncIterator[Callable[..., Awaitable[Command]]]:
     """Return a function that starts ``openwx``; kill what still runs at the end."""
     async with AsyncExitStack() as stack:
 
         async def start(*arguments: str, **environ: str) -> Command:
-            command = await Command.start(*arguments, cwd=tmp_path, **environ)
+            begin = Command.start_afresh if is_fresh else Command.start
+            command = await begin(*arguments, cwd=tmp_path, **environ)
             stack.push_async_callback(command.kill)
             return command
 

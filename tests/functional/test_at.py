@@ -11,7 +11,7 @@ from openwx.simulator.media import PNG
 from .visitor import Visitor
 from .world import Gateway, Receiver
 
-GROUP = "PERL学习交流"
+GROUP = "Python爱好者 & 朋友们"
 
 
 async def ids_of(api: Gateway, *names: str) -> list[str]:
@@ -24,7 +24,7 @@ async def test_members_are_mentioned_by_the_names_that_the_group_shows(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     group = account.group(GROUP)
-    shown, other = group.others[:2]
+    shown, other = [one for one in group.others if not one.person.is_friend][:2]
     group.member_renames(shown, "小@ 王 & <b>")
     await receiver.get(event="group_member_property_change")
     first, second = await ids_of(api, "小@ 王 & <b>", other.shown_name)
@@ -70,7 +70,11 @@ async def test_everybody_a_file_and_later(api: Gateway, account: Account) -> Non
 @pytest.mark.parametrize(
     ("params", "code", "words"),
     [
-        ({"at": "@nobody", "content": "x"}, 100, "no member of PERL学习交流 with id=@nobody"),
+        (
+            {"at": "@nobody", "content": "x"},
+            100,
+            "no member of Python爱好者 & 朋友们 with id=@nobody",
+        ),
         ({"at": "@all", "content": "x" * 16_380}, -2, "at and content are 16384 bytes"),
         ({"at": "@all"}, -2, "content is missing"),
     ],

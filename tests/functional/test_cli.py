@@ -19,6 +19,10 @@ from .world import Command, Receiver, World
 Start = Callable[..., Awaitable[Command]]
 
 
+in_a_new_interpreter = pytest.mark.parametrize("is_fresh", [True], ids=["fresh"])
+
+
+@in_a_new_interpreter
 async def test_version(openwx: Start) -> None:
     code, out, _ = await (await openwx("--version")).ends()
     assert (code, out.strip()) == (0, f"openwx {package.__version__}")
@@ -69,6 +73,7 @@ async def test_an_address_that_is_taken(openwx: Start) -> None:
     assert "Traceback" not in err
 
 
+@in_a_new_interpreter
 async def test_a_libmagic_that_does_not_load_ends_the_start(openwx: Start, tmp_path: Path) -> None:
     (tmp_path / "magic.py").write_text("raise ImportError('failed to find libmagic')", "utf-8")
     command = await openwx("serve", "--demo", "--port", "0")
@@ -78,6 +83,7 @@ async def test_a_libmagic_that_does_not_load_ends_the_start(openwx: Start, tmp_p
     assert "Traceback" not in err
 
 
+@in_a_new_interpreter
 async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiver) -> None:
     """Two processes and a backend: a login, a message shown as one line, a send, a second instance, SIGTERM."""
     simulate = await openwx("simulate", "--port", "0")
@@ -121,6 +127,7 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
     assert "Traceback" not in err
 
 
+@in_a_new_interpreter
 async def test_uvloop_is_used_where_it_is_installed(
     openwx: Start, tmp_path: Path, world: World
 ) -> None:

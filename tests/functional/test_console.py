@@ -442,8 +442,9 @@ async def test_people_are_found_by_parts_of_their_names(visitor: Visitor, accoun
     assert "No matching contacts" in page.text
 
 
+@pytest.mark.parametrize("population", [{"friends": 14, "groups": 2, "biggest_group": 120}])
 async def test_the_members_of_a_group_and_their_pictures(
-    visitor: Visitor, account: Account, api: Gateway
+    population: dict[str, int], visitor: Visitor, account: Account, api: Gateway
 ) -> None:
     biggest = max(account.groups, key=lambda group: len(group.members))
     group = next(
@@ -451,6 +452,7 @@ async def test_the_members_of_a_group_and_their_pictures(
     )
     path = f"{ACCOUNT}/contact?id={quote(group['id'])}"
     page = await visitor.open(path)
+    assert len(group["member"]) == population["biggest_group"]
     assert f"Members {len(group['member'])}" in page.text
     pictures = [link for link in page.links() if "/avatar" in link and "group=" in link]
     assert len(pictures) == 60

@@ -26,6 +26,7 @@ from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.timing import Timing
 from openwx.transports.base import TransportFactory
+from tests.forked import Forked
 from tests.memory import MemoryTransports
 from tests.patience import PATIENCE_S, until, until_seen
 from tests.reply import Reply
@@ -422,10 +423,14 @@ class World:
 # -- commands --------------------------------------------------------------------------------------------
 
 
+_READ_AT_THE_START = re.compile("PYTHON|SSL_")
+"""Variables of a process that is no fork: they count while Python starts and imports."""
+
+
 class Command:
     """``openwx …`` in a process of its own, with nothing of our environment's settings."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Forked) -> None:
         self.process = process
         self.err = ""
         """What it wrote to stderr, as far as it was read."""
@@ -434,19 +439,21 @@ class Command:
     async def start(
         cls, *arguments: str, cwd: Path, program: str = "openwx", **environ: str
     ) -> "Command":
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith("OPENWX_")
-        }
-        home = {
-            "HOME": str(cwd),
-            "XDG_CONFIG_HOME": str(cwd / "xdg"),
-            "XDG_DATA_HOME": str(cwd / "xdg"),
-        }
-        root = Path(__file__).parents[2]
+        """Start it as a fork where that is the same (``tests/forked.py``)."""
+        if sys.platform != "linux" or any(map(_READ_AT_THE_START.match, environ)):
+            return await cls.start_afresh(*arguments, cwd=cwd, program=program, **environ)
+        env = _environ(cwd, environ)
+        return cls(await Forked.start(program, *arguments, cwd=cwd, env=env, limit=2**24))
+
+    @classmethod
+    async def start_afresh(
+        cls, *arguments: str, cwd: Path, program: str = "openwx", **environ: str
+    ) -> "Command":
+        """Start it in a new interpreter."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", program, *arguments,
             cwd=cwd,
-            env=clean | home | {"PYTHONPATH": str(root), "PYTHONUTF8": "1"} | environ,
+            env=_environ(cwd, environ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -484,6 +491,13 @@ class Command:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         await self.process.communicate()
+
+
+def _environ(home: Path, environ: dict[str, str]) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENWX_")}
+    folders = {"XDG_CONFIG_HOME": str(home / "xdg"), "XDG_DATA_HOME": str(home / "xdg")}
+    python = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUTF8": "1"}
+    return clean | {"HOME": str(home)} | folders | python | environ
 
 
 def texts(reports: list[Json]) -> Iterator[str]:
