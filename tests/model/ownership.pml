@@ -76,8 +76,8 @@ byte between_for;
 
 byte i, k, open; /* of d_steps alone; 0 in between */
 
-/* Nodes are alike: which of them is called 0 makes no difference. So they are sorted after each step, which leaves a
-   sixth of the states. NAMED: they keep their places, to read a trace. */
+/* Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted after each step,
+   which leaves a twelfth of the states. NAMED: they keep their places, to read a trace. */
 #ifdef NAMED
 inline sort() { skip }
 #else
@@ -104,7 +104,7 @@ inline swap() {
 #endif
     k = 0
 }
-inline sort() {
+inline sort_nodes() {
     i = 0;
     do
     :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap(); i = (i > 0 -> i - 1 : i + 1)
@@ -113,6 +113,56 @@ inline sort() {
     od;
     i = 0
 }
+
+#if ACCOUNTS > 1
+/* The key of an account is the same in whatever order its nodes are. */
+int keys[2];
+#define ABOUT(what, a) ((what == CLAIM + a) + 2 * (what == RELEASE + a) + 3 * (what == CLAIM_OK + a))
+#ifdef CALLS
+#define CALLS_FOR(n, a) (HAS(superseded[n], a) + 2 * (between == n && between_for == a))
+#else
+#define CALLS_FOR(n, a) 0
+#endif
+#define FACTOR(n, a) (HAS(holds[n], a) + 2 * (owner[a] == n) + 4 * ABOUT(under_way[n], a) + 16 * CALLS_FOR(n, a) \
+    + 64 * (row[n] + 3 * process[n] + 6 * left[n] + 24 * quiet[n]))
+#define MIRRORED(set) set = ((set & 1) << 1) | (set >> 1)
+#define OTHER(what) what = (what == CLAIM || what == RELEASE || what == CLAIM_OK -> what + 1 : \
+    (what == CLAIM + 1 || what == RELEASE + 1 || what == CLAIM_OK + 1 -> what - 1 : what))
+inline sort_accounts() {
+    keys[0] = ABOUT(loose, 0); keys[1] = ABOUT(loose, 1);
+    i = 0;
+    do
+    :: i < NODES ->
+        keys[0] = keys[0] + FACTOR(i, 0) * FACTOR(i, 0); keys[1] = keys[1] + FACTOR(i, 1) * FACTOR(i, 1);
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    if
+    :: keys[0] > keys[1] ->
+        do
+        :: i < NODES ->
+            MIRRORED(holds[i]); OTHER(under_way[i]);
+#ifdef CALLS
+            MIRRORED(superseded[i]);
+#endif
+            i++
+        :: else -> break
+        od;
+        i = 0;
+        k = owner[0]; owner[0] = owner[1]; owner[1] = k; k = 0;
+#ifdef CALLS
+        between_for = (between != NOBODY -> 1 - between_for : 0);
+#endif
+        OTHER(loose)
+    :: else
+    fi;
+    keys[0] = 0; keys[1] = 0
+}
+inline sort() { sort_accounts(); sort_nodes() }
+#else
+inline sort() { sort_nodes() }
+#endif
 #endif
 
 /* At no moment do two nodes' gates stand open for one account. */
