@@ -238,9 +238,9 @@ inline execute(x, is_void) {
         :: is_void -> void_of[i] = its_unit[AT(x, i)]
         :: else ->
             assert(its_term[AT(x, i)] == CURRENT); /* nothing of an old term is written */
-            assert(its_id[AT(x, i)] > last_id[i]);                     /* ids grow */
-            assert(!HAS(stored[x], i));                                /* nothing is stored twice */
-            assert(!HAS(denied[x], i));                                /* what was denied is never stored */
+            assert(!HAS(stored[x], i));            /* nothing is stored twice */
+            assert(!HAS(denied[x], i));            /* what was denied is never stored */
+            assert(its_id[AT(x, i)] > last_id[i]); /* ids grow */
             stored[x] = stored[x] | (1 << i)
         fi;
         last_id[i] = its_id[AT(x, i)];

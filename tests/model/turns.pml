@@ -174,8 +174,9 @@ inline kill(n) {
      act, it will watch anew in any case;
    - what a node knows that is stopped when it is calm: it never goes on. When it may act no more, it is as good as dead.
 
-   Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted. NAMED: they keep
-   their places, to read a trace. */
+   Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted.
+
+   PLAIN: nothing of this, to compare in small sizes, and to read a trace. */
 inline forget() {
     i = 0;
     do
@@ -204,8 +205,8 @@ inline forget() {
     i = 0; k = 0
 }
 
-#ifdef NAMED
-inline normalise() { forget() }
+#ifdef PLAIN
+inline normalise() { skip }
 #else
 int keys[NODES];
 #define SWAP(x, a, b) k = x[a]; x[a] = x[b]; x[b] = k
@@ -360,7 +361,9 @@ proctype clock() {
         do
         :: i < NODES ->
             waits[i] = (waits[i] > 0 -> waits[i] - 1 : 0);
+#ifndef NO_DEADLINE
             left[i] = (left[i] > 0 -> left[i] - 1 : 0);
+#endif
             since[i] = (is_member[i] && since[i] < ANEW -> since[i] + 1 : since[i]);
             k = 0;
             do
