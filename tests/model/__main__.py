@@ -1,4 +1,4 @@
-"""Check the model and its mutants, and print states, time and verdict of each."""
+"""Check the model and its mutants, and print states, memory, time and verdict of each."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ def main() -> int:
         print(f"not found: {', '.join(absent)}", file=sys.stderr)
         return 1
     is_well = True
-    print(f"{'states':>12} {'seconds':>8}  verdict")
+    print(f"{'states':>12} {'MiB':>8} {'seconds':>8}  verdict")
     for run in (*MODEL, *MUTANTS):
         if asked.only not in run.name or (asked.quick and not run.is_quick):
             continue
@@ -26,7 +26,7 @@ def main() -> int:
         verdict = f"breaks after {outcome.steps} steps" if outcome.violated else "holds"
         wrong = "" if outcome.fits(run) else f"  WRONG {outcome.violated}"
         print(
-            f"{outcome.states:>12,} {outcome.seconds:>8.1f}  {verdict}: {run.name}{wrong}",
+            f"{outcome.states:>12,} {outcome.megabytes:>8,} {outcome.seconds:>8.1f}  {verdict}: {run.name}{wrong}",
             flush=True,
         )
     return 0 if is_well else 1

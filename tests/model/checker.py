@@ -24,6 +24,7 @@ class Outcome(NamedTuple):
     """
 
     states: int
+    megabytes: int
     seconds: float
     violated: str
     steps: int
@@ -58,13 +59,15 @@ def check(run: Run) -> Outcome:
         )
         said = _done([str(Path(folder, "pan")), "-E"], folder)  # a bounded model may come to an end
     states = re.search(r"(\d+|[\d.]+e\+\d+) states, stored", said)
-    if states is None or _CAPPED.search(said):
+    memory = re.search(r"([\d.]+)\s+total actual memory usage", said)
+    if states is None or memory is None or _CAPPED.search(said):
         raise RuntimeError(f"{run.name} was not checked whole:\n{said}")
     violated = re.search(r"pan:1: (assertion violated .*?) \(at depth (\d+)\)", said)
     if not violated and "errors: 0" not in said:
         raise RuntimeError(f"{run.name}:\n{said}")
     return Outcome(
         states=int(float(states[1])),
+        megabytes=round(float(memory[1])),
         seconds=_processor_s() - began,
         violated=violated[1] if violated else "",
         steps=int(violated[2]) if violated else 0,

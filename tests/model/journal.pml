@@ -11,13 +11,31 @@
 #define ACCOUNTS 2
 #endif
 #ifndef UNITS
-#define UNITS 2   /* of each account, in all */
+#define UNITS 2   /* by how many the numbers of an owner may be ahead of the store's; PLAIN: of each account, in all */
 #endif
 #define NOBODY NODES
 #define ALL ((1 << ACCOUNTS) - 1)
 #define HAS(set, a) ((set >> a) & 1)
 #define AT(n, a) ((n) * ACCOUNTS + (a))
 #define SIZE (NODES * ACCOUNTS)
+
+/* States that differ in nothing that matters are one state. This is how, and why it leaves nothing out:
+
+   - Nodes are alike, and so are accounts: only their names tell two states apart that are each other's mirror image.
+     `normalise` sorts both after each step.
+   - Of units and ids, only which is greater is ever asked, and only within the account's present term. So they are
+     counted from the store's newest unit, which is called 1: `renumber` takes the same from all of them after each step.
+     An owner may be ahead of it by UNITS; there is no end to the number of units, nor of terms.
+   - In a former term numbers are compared with nothing, for the fence refuses first: they are 0. A node that had such a
+     term may write in it at any moment, in vain; one that has none does nothing, which that one may do as well. So they
+     are one state: who has no term has a former one.
+   - An empty unit takes an id, too. No report ever has it, so ids are asked for more than they promise.
+   - Whose copy came loose matters only while its group is under way: what is known of one holds for the other.
+
+   PLAIN: nothing of this, for mutants that break a reason given here, to compare in small sizes, and to read a trace. */
+#if defined(NO_FENCE) || defined(NO_UNIT) || defined(IDS_OF_A_SEQUENCE) || defined(NEWER_BEFORE_DOUBTFUL)
+#define PLAIN
+#endif
 
 /* -- the store ------------------------------------------------------------------------------------- */
 byte unit[ACCOUNTS];
@@ -27,8 +45,13 @@ byte void_of[ACCOUNTS];   /* the last unit that was written empty */
 /* -- the nodes ------------------------------------------------------------------------------------- */
 #define CURRENT 1      /* the incarnation and epoch of the account's row: a claim ends this for ever */
 #define FORMER 2
-byte term[SIZE];       /* the term in which the node owns the account, as far as it knows; 0: none */
-byte count[SIZE];      /* its units so far */
+#ifdef PLAIN
+#define NONE 0
+#else
+#define NONE FORMER
+#endif
+byte term[SIZE];       /* the term in which the node owns the account, as far as it knows; or NONE */
+byte count[SIZE];      /* its newest unit */
 #ifdef IDS_OF_A_SEQUENCE
 byte cached[NODES];
 #endif
@@ -47,44 +70,106 @@ byte its_id[SIZE + ACCOUNTS];
 bit in_doubt[NODES];
 byte stored[NODES + 1];   /* accounts whose batch is in the store */
 byte denied[NODES + 1];   /* accounts whose caller was told that it is not, and never will be */
-byte sender = NOBODY;     /* of the loose one */
-bit is_of_group;          /* whether the loose one is of the group that its sender has now */
+byte sender = NOBODY;     /* of the loose one, while it has that group */
 
-byte i;
+byte i, k; /* of d_steps alone, and 0 in between, as are others below */
 bit is_fenced;
 
-/* Nodes are alike: they are sorted after each step. NAMED: they keep their places, to read a trace. */
-#ifdef NAMED
-inline sort() { skip }
+#ifdef PLAIN
+inline normalise() { skip }
 #else
-#define KEY_OF(n, a) (term[AT(n, a)] + 3 * its_term[AT(n, a)] + 9 * count[AT(n, a)] + 36 * its_unit[AT(n, a)])
+inline rebase(x) { x = (x > k -> x - k : 0) }
+inline renumber(a) {
+    k = unit[a] - 1;
+    if
+    :: k > 0 ->
+        i = 0;
+        do
+        :: i <= NODES ->
+            assert(its_term[AT(i, a)] != CURRENT || its_unit[AT(i, a)] >= unit[a]); /* a group is its owner's newest */
+            rebase(its_unit[AT(i, a)]); rebase(its_id[AT(i, a)]);
+            if
+            :: i < NODES -> rebase(count[AT(i, a)])
+            :: else
+            fi;
+            i++
+        :: else -> break
+        od;
+        rebase(unit[a]); rebase(last_id[a]); rebase(void_of[a])
+    :: else
+    fi
+}
+#define SWAP(x, a, b) k = x[a]; x[a] = x[b]; x[b] = k
+
+#define KEY_OF(n, a) (term[AT(n, a)] + 3 * its_term[AT(n, a)] + 9 * count[AT(n, a)] + 45 * its_unit[AT(n, a)])
 #define KEY(n) (KEY_OF(n, 0) + 256 * KEY_OF(n, ACCOUNTS - 1) + 65536 * (stage[n] + 4 * accounts[n] + 16 * in_doubt[n] \
     + 32 * stored[n] + 128 * denied[n] + 512 * (sender == n)))
-#define SWAP(x, a, b) k = x[a]; x[a] = x[b]; x[b] = k
 #define SWAP_OF(a) SWAP(term, AT(i, a), AT(i + 1, a)); SWAP(count, AT(i, a), AT(i + 1, a)); \
     SWAP(its_term, AT(i, a), AT(i + 1, a)); SWAP(its_unit, AT(i, a), AT(i + 1, a)); SWAP(its_id, AT(i, a), AT(i + 1, a))
-byte k;
-inline swap() {
+inline swap_nodes() {
     SWAP_OF(0);
 #if ACCOUNTS > 1
     SWAP_OF(1);
 #endif
     SWAP(stage, i, i + 1); SWAP(accounts, i, i + 1); SWAP(in_doubt, i, i + 1); SWAP(stored, i, i + 1);
     SWAP(denied, i, i + 1);
-#ifdef IDS_OF_A_SEQUENCE
-    SWAP(cached, i, i + 1);
-#endif
-    sender = (sender == i -> i + 1 : (sender == i + 1 -> i : sender));
-    k = 0
+    sender = (sender == i -> i + 1 : (sender == i + 1 -> i : sender))
 }
-inline sort() {
+inline sort_nodes() {
     i = 0;
     do
-    :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap(); i = (i > 0 -> i - 1 : i + 1)
+    :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap_nodes(); i = (i > 0 -> i - 1 : i + 1)
     :: i < NODES - 1 && KEY(i) <= KEY(i + 1) -> i++
     :: else -> break
+    od
+}
+
+#if ACCOUNTS > 1
+/* The key of an account is the same in whatever order its nodes are. */
+#define FACTOR(n, a) (KEY_OF(n, a) + 256 * (stage[n] + 4 * HAS(accounts[n], a) + 8 * HAS(stored[n], a) + 16 * in_doubt[n]))
+int keys[2];
+#define MIRRORED(set) set = ((set & 1) << 1) | (set >> 1)
+inline swap_accounts() {
+    i = 0;
+    do
+    :: i <= NODES ->
+        SWAP(its_term, AT(i, 0), AT(i, 1)); SWAP(its_unit, AT(i, 0), AT(i, 1)); SWAP(its_id, AT(i, 0), AT(i, 1));
+        MIRRORED(accounts[i]); MIRRORED(stored[i]); MIRRORED(denied[i]);
+        if
+        :: i < NODES -> SWAP(term, AT(i, 0), AT(i, 1)); SWAP(count, AT(i, 0), AT(i, 1))
+        :: else
+        fi;
+        i++
+    :: else -> break
     od;
-    i = 0
+    SWAP(unit, 0, 1); SWAP(last_id, 0, 1); SWAP(void_of, 0, 1)
+}
+inline sort_accounts() {
+    keys[0] = HAS(accounts[LOOSE], 0) + 2 * HAS(stored[LOOSE], 0) + 4 * void_of[0] + 32 * its_unit[AT(LOOSE, 0)];
+    keys[1] = HAS(accounts[LOOSE], 1) + 2 * HAS(stored[LOOSE], 1) + 4 * void_of[1] + 32 * its_unit[AT(LOOSE, 1)];
+    i = 0;
+    do
+    :: i < NODES ->
+        keys[0] = keys[0] + FACTOR(i, 0) * FACTOR(i, 0); keys[1] = keys[1] + FACTOR(i, 1) * FACTOR(i, 1);
+        i++
+    :: else -> break
+    od;
+    if
+    :: keys[0] > keys[1] -> swap_accounts()
+    :: else
+    fi;
+    keys[0] = 0; keys[1] = 0
+}
+#endif
+
+inline normalise() {
+    renumber(0);
+#if ACCOUNTS > 1
+    renumber(1);
+    sort_accounts();
+#endif
+    sort_nodes();
+    i = 0; k = 0
 }
 #endif
 
@@ -100,7 +185,7 @@ inline sort() {
 #endif
 
 inline forget_loose() {
-    stage[LOOSE] = IDLE; accounts[LOOSE] = 0; stored[LOOSE] = 0; denied[LOOSE] = 0; sender = NOBODY; is_of_group = 0;
+    stage[LOOSE] = IDLE; accounts[LOOSE] = 0; stored[LOOSE] = 0; denied[LOOSE] = 0; sender = NOBODY;
     i = 0;
     do
     :: i < ACCOUNTS -> its_term[AT(LOOSE, i)] = 0; its_unit[AT(LOOSE, i)] = 0; its_id[AT(LOOSE, i)] = 0; i++
@@ -153,12 +238,12 @@ inline execute(x, is_void) {
         :: is_void -> void_of[i] = its_unit[AT(x, i)]
         :: else ->
             assert(its_term[AT(x, i)] == CURRENT); /* nothing of an old term is written */
-            assert(its_id[AT(x, i)] > last_id[i]);                     /* ids grow */
-            last_id[i] = its_id[AT(x, i)];
-            assert(!HAS(stored[x], i));                                /* nothing is stored twice */
-            assert(!HAS(denied[x], i));                                /* what was denied is never stored */
+            assert(!HAS(stored[x], i));            /* nothing is stored twice */
+            assert(!HAS(denied[x], i));            /* what was denied is never stored */
+            assert(its_id[AT(x, i)] > last_id[i]); /* ids grow */
             stored[x] = stored[x] | (1 << i)
         fi;
+        last_id[i] = its_id[AT(x, i)];
         i++
     :: i < ACCOUNTS && !(HAS(accounts[x], i) && !is_fenced) -> i++
     :: else -> break
@@ -170,7 +255,7 @@ inline execute(x, is_void) {
 inline share(from, to) { stored[to] = stored[from]; denied[to] = denied[from] }
 
 inline let_loose(n) {
-    stage[LOOSE] = stage[n]; accounts[LOOSE] = accounts[n]; sender = n; is_of_group = 1;
+    stage[LOOSE] = stage[n]; accounts[LOOSE] = accounts[n]; sender = n;
     i = 0;
     do
     :: i < ACCOUNTS ->
@@ -184,7 +269,7 @@ inline let_loose(n) {
 
 inline mirror(n) {
     if
-    :: sender == n && is_of_group -> share(n, LOOSE)
+    :: sender == n -> share(n, LOOSE)
     :: else
     fi
 }
@@ -192,7 +277,7 @@ inline mirror(n) {
 /* The group is over: all of its callers have been told. */
 inline end_group(n) {
     mirror(n);
-    is_of_group = (sender == n -> 0 : is_of_group);
+    sender = (sender == n -> NOBODY : sender);
     stage[n] = IDLE; accounts[n] = 0; in_doubt[n] = 0; stored[n] = 0; denied[n] = 0;
     i = 0;
     do
@@ -216,12 +301,17 @@ inline deny(n, whose) {
     mirror(n)
 }
 
+#ifdef PLAIN
+#define NEXT(n, a) (count[AT(n, a)] + 1)
+#else
+#define NEXT(n, a) (term[AT(n, a)] == CURRENT -> count[AT(n, a)] + 1 : 0)
+#endif
 inline compose(n, whose) {
     accounts[n] = whose;
     i = 0;
     do
     :: i < ACCOUNTS && HAS(whose, i) ->
-        count[AT(n, i)]++;
+        count[AT(n, i)] = NEXT(n, i);
         its_term[AT(n, i)] = term[AT(n, i)];
         its_unit[AT(n, i)] = count[AT(n, i)];
 #ifdef IDS_OF_A_SEQUENCE
@@ -238,7 +328,11 @@ inline compose(n, whose) {
     stage[n] = GROUP
 }
 
-#define MAY_WRITE(n, a) (term[AT(n, a)] && count[AT(n, a)] < UNITS)
+#ifdef PLAIN
+#define MAY_WRITE(n, a) (term[AT(n, a)] != NONE && count[AT(n, a)] < UNITS)
+#else
+#define MAY_WRITE(n, a) (term[AT(n, a)] == FORMER || count[AT(n, a)] < unit[a] + UNITS)
+#endif
 
 /* Look at the accounts' rows after a statement that was fenced. */
 byte ours, done, voided, lost;
@@ -266,7 +360,7 @@ inline lose(n) {
     do
     :: i < ACCOUNTS ->
         if
-        :: HAS(lost, i) && term[AT(n, i)] == its_term[AT(n, i)] -> term[AT(n, i)] = 0; count[AT(n, i)] = 0
+        :: HAS(lost, i) && term[AT(n, i)] == its_term[AT(n, i)] -> term[AT(n, i)] = NONE; count[AT(n, i)] = 0
         :: else
         fi;
         if
@@ -314,7 +408,7 @@ inline claim(n, a, is_heard) {
     i = 0;
     do
     :: i < NODES ->
-        term[AT(i, a)] = (term[AT(i, a)] -> FORMER : 0);
+        term[AT(i, a)] = (term[AT(i, a)] != NONE -> FORMER : NONE);
 #ifndef NO_FENCE
         count[AT(i, a)] = 0;
         stored[i] = (in_doubt[i] -> stored[i] & ~(1 << a) : stored[i]); /* nobody will be told anything */
@@ -347,23 +441,23 @@ proctype node(byte n) {
     do
     /* It claims an account; the answer may be lost. A node that stopped acting for an account is one that goes on as
        if it owned it, and does nothing. */
-    :: d_step { true -> claim(n, 0, 1); sort() }
-    :: d_step { true -> claim(n, 0, 0); sort() }
-    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) -> compose(n, 1); sort() }
+    :: d_step { true -> claim(n, 0, 1); normalise() }
+    :: d_step { true -> claim(n, 0, 0); normalise() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) -> compose(n, 1); normalise() }
 #if ACCOUNTS > 1
-    :: d_step { true -> claim(n, 1, 1); sort() }
-    :: d_step { true -> claim(n, 1, 0); sort() }
-    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 1) -> compose(n, 2); sort() }
-    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) && MAY_WRITE(n, 1) -> compose(n, 3); sort() }
+    :: d_step { true -> claim(n, 1, 1); normalise() }
+    :: d_step { true -> claim(n, 1, 0); normalise() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 1) -> compose(n, 2); normalise() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) && MAY_WRITE(n, 1) -> compose(n, 3); normalise() }
 #endif
-    :: d_step { stage[n] == GROUP && !in_doubt[n] -> deny(n, accounts[n]); end_group(n); sort() } /* no connection: never sent */
+    :: d_step { stage[n] == GROUP && !in_doubt[n] -> deny(n, accounts[n]); end_group(n); normalise() } /* no connection: never sent */
 #ifdef NEWER_BEFORE_DOUBTFUL
     :: d_step { stage[n] == GROUP && in_doubt[n] && MAY_WRITE(n, 0) && term[AT(n, 0)] == CURRENT ->
-        count[AT(n, 0)]++; unit[0] = count[AT(n, 0)]; sort() }
+        count[AT(n, 0)]++; unit[0] = count[AT(n, 0)]; normalise() }
 #endif
-    :: d_step { stage[n] == FENCED -> hear_fenced(n); sort() }
+    :: d_step { stage[n] == FENCED -> hear_fenced(n); normalise() }
     /* It is stopped or killed: callers hear nothing, or `InDoubt`. */
-    :: d_step { stage[n] != IDLE -> end_group(n); sort() }
+    :: d_step { stage[n] != IDLE -> end_group(n); normalise() }
     od
 }
 
@@ -376,7 +470,7 @@ proctype wire(byte n) {
         :: is_fenced -> mirror(n); stage[n] = FENCED
         :: else -> mirror(n); acknowledge(n)
         fi;
-        is_fenced = 0; prune_loose(); sort() }
+        is_fenced = 0; prune_loose(); normalise() }
     /* Refused: a full disk, a lock that is not to be had. It may have been written before: an empty group with its
        units rules that out. */
     :: d_step { stage[n] == GROUP ->
@@ -387,28 +481,33 @@ proctype wire(byte n) {
         :: !in_doubt[n] -> deny(n, accounts[n]); end_group(n)
         :: else -> stage[n] = VOID
 #endif
-        fi; sort() }
+        fi; normalise() }
     :: d_step { stage[n] == VOID ->
         execute(n, 1);
         if
         :: is_fenced -> stage[n] = GROUP
         :: else -> deny(n, accounts[n]); end_group(n)
         fi;
-        is_fenced = 0; prune_loose(); sort() }
+        is_fenced = 0; prune_loose(); normalise() }
     /* The answer is lost, and it was executed, or not, or will be. */
-    :: d_step { stage[n] == GROUP -> execute(n, 0); is_fenced = 0; mirror(n); lose_answer(n); prune_loose(); sort() }
-    :: d_step { stage[n] == VOID -> execute(n, 1); is_fenced = 0; lose_answer(n); prune_loose(); sort() }
-    :: d_step { stage[n] == GROUP || stage[n] == VOID || stage[n] == FENCED -> lose_answer(n); sort() }
-    :: d_step { (stage[n] == GROUP || stage[n] == VOID) && stage[LOOSE] == IDLE -> let_loose(n); lose_answer(n); sort() }
-    :: d_step { stage[n] == GROUP && stage[LOOSE] == IDLE -> let_loose(n); end_group(n); sort() } /* and its sender is killed */
-    :: d_step { stage[LOOSE] != IDLE && sender == n ->
+    :: d_step { stage[n] == GROUP -> execute(n, 0); is_fenced = 0; mirror(n); lose_answer(n); prune_loose(); normalise() }
+    :: d_step { stage[n] == VOID -> execute(n, 1); is_fenced = 0; lose_answer(n); prune_loose(); normalise() }
+    :: d_step { stage[n] == GROUP || stage[n] == VOID || stage[n] == FENCED -> lose_answer(n); normalise() }
+    :: d_step { (stage[n] == GROUP || stage[n] == VOID) && stage[LOOSE] == IDLE -> let_loose(n); lose_answer(n); normalise() }
+    :: d_step { stage[n] == GROUP && stage[LOOSE] == IDLE -> let_loose(n); end_group(n); normalise() } /* and its sender is killed */
+    od
+}
+
+proctype way() {
+    do
+    :: d_step { stage[LOOSE] != IDLE ->
         execute(LOOSE, stage[LOOSE] == VOID); is_fenced = 0;
         if
-        :: is_of_group -> share(LOOSE, n)
+        :: sender != NOBODY -> share(LOOSE, sender)
         :: else
         fi;
-        forget_loose(); sort() }
-    :: d_step { stage[LOOSE] != IDLE && sender == n -> forget_loose(); sort() }
+        forget_loose(); normalise() }
+    :: d_step { stage[LOOSE] != IDLE -> forget_loose(); normalise() }
     od
 }
 
@@ -416,9 +515,21 @@ init {
     atomic {
         i = 0;
         do
+        :: i < SIZE -> term[i] = NONE; i++
+        :: else -> break
+        od;
+#ifndef PLAIN
+        i = 0;
+        do
+        :: i < ACCOUNTS -> unit[i] = 1; last_id[i] = 1; i++
+        :: else -> break
+        od;
+#endif
+        i = 0;
+        do
         :: i < NODES -> run node(i); run wire(i); i++
         :: else -> break
         od;
-        i = 0
+        run way()
     }
 }

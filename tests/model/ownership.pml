@@ -62,11 +62,7 @@ byte its_node;
 bit of_former;       /* and whether it is of an incarnation before */
 
 /* -- calls to WeChat ------------------------------------------------------------------------------- */
-#ifdef CALLS
-byte superseded[NODES]; /* accounts of which a newer term has made a call */
-byte between = NOBODY;  /* the node with a call that has passed the gate and not yet reached the socket (one at a time) */
-byte between_for;
-#endif
+byte superseded[NODES]; /* accounts that it holds and of which a newer term has made a call */
 
 #ifdef NO_GATE
 #define OPEN(n, a) HAS(holds[n], a)
@@ -76,35 +72,86 @@ byte between_for;
 
 byte i, k, open; /* of d_steps alone; 0 in between */
 
-/* Nodes are alike: which of them is called 0 makes no difference. So they are sorted after each step, which leaves a
-   sixth of the states. NAMED: they keep their places, to read a trace. */
-#ifdef NAMED
-inline sort() { skip }
+inline forget_loose() { loose = NOTHING; its_node = 0; of_former = 0 }
+#define WHOSE (of_former -> FORMER : MINE)
+
+inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
+
+/* States that differ in nothing that matters are one state. After each step `forget` drops what will do nothing:
+
+   - an answer to a beat that renews no deadline, for it is heard too late, and how old such a beat is;
+   - a claim or a release of an incarnation whose row is gone: a row that is gone is never back, for a newer one is that of
+     another incarnation; likewise a beat that came loose;
+   - a release of an account that its sender does not own: it would have to claim it first, and that is a new epoch;
+   - what a node holds whose row is gone and whose deadline is over. It can only beat, hear that it is gone, and join: it is
+     like one that has heard so. Its beat may be executed at any moment, so the hearing of that needs no state of its own.
+
+   Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted then, which
+   leaves a twelfth of the states.
+
+   PLAIN: nothing of this, to compare in small sizes, and to read a trace. The mutants leave out what they make wrong. */
+#ifdef PLAIN
+inline normalise() { skip }
 #else
+#ifdef FROM_THE_ANSWER
+#define RENEWS(n) true
+#else
+#define RENEWS(n) (DEADLINE - age[n] > left[n])
+#endif
+#ifdef GOES_ON_AFTER_RELEASE
+#define IS_IDLE_RELEASE(what, n, whose) false
+#else
+#ifdef RELEASE_WITHOUT_EPOCH
+#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && row[n] != whose)
+#else
+#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && (row[n] != whose || owner[what - RELEASE] != n))
+#endif
+#endif
+#define IS_IDLE(what, n, whose) (IS_IDLE_RELEASE(what, n, whose) || (what >= CLAIM && what < RELEASE && row[n] != whose))
+inline forget() {
+    if
+    :: (IS_IDLE(loose, its_node, WHOSE) || (loose == BEAT && row[its_node] != WHOSE)) -> forget_loose()
+    :: else
+    fi;
+    i = 0;
+    do
+    :: i < NODES ->
+        if
+        :: (IS_IDLE(under_way[i], i, MINE) || (under_way[i] == BEAT_OK && !RENEWS(i))) -> end_answer(i)
+        :: under_way[i] == BEAT && !RENEWS(i) -> age[i] = DEADLINE
+        :: else
+        fi;
+#ifndef NO_GATE
+#ifndef GOES_ON_AFTER_RELEASE
+        if
+        :: process[i] == IN && row[i] != MINE && left[i] == 0 && under_way[i] != BEAT_OK ->
+            process[i] = OUT; holds[i] = 0; end_answer(i)
+        :: else
+        fi;
+#endif
+#endif
+        superseded[i] = superseded[i] & holds[i];
+        i++
+    :: else -> break
+    od;
+    i = 0
+}
+
 #define KEY(n) (row[n] + 3 * process[n] + 6 * under_way[n] + 128 * holds[n] + 512 * left[n] + 2048 * quiet[n] + 8192 * age[n] \
     + 32768 * (owner[0] == n) + 65536 * (owner[ACCOUNTS - 1] == n) + 131072 * (loose != NOTHING && its_node == n) \
-    + 262144 * EXTRA(n))
-#ifdef CALLS
-#define EXTRA(n) (superseded[n] + 4 * (between == n))
-#else
-#define EXTRA(n) 0
-#endif
+    + 262144 * superseded[n])
 #define SWAP(x) k = x[i]; x[i] = x[i + 1]; x[i + 1] = k
 #define RENAMED(n) (n == i -> i + 1 : (n == i + 1 -> i : n))
 inline swap() {
-    SWAP(row); SWAP(process); SWAP(under_way); SWAP(holds); SWAP(left); SWAP(quiet); SWAP(age);
+    SWAP(row); SWAP(process); SWAP(under_way); SWAP(holds); SWAP(left); SWAP(quiet); SWAP(age); SWAP(superseded);
     owner[0] = RENAMED(owner[0]);
 #if ACCOUNTS > 1
     owner[1] = RENAMED(owner[1]);
 #endif
     its_node = (loose != NOTHING -> RENAMED(its_node) : 0);
-#ifdef CALLS
-    SWAP(superseded);
-    between = (between != NOBODY -> RENAMED(between) : NOBODY);
-#endif
     k = 0
 }
-inline sort() {
+inline sort_nodes() {
     i = 0;
     do
     :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap(); i = (i > 0 -> i - 1 : i + 1)
@@ -113,8 +160,52 @@ inline sort() {
     od;
     i = 0
 }
+
+#if ACCOUNTS > 1
+/* The key of an account is the same in whatever order its nodes are. */
+int keys[2];
+#define ABOUT(what, a) ((what == CLAIM + a) + 2 * (what == RELEASE + a) + 3 * (what == CLAIM_OK + a))
+#define FACTOR(n, a) (HAS(holds[n], a) + 2 * (owner[a] == n) + 4 * ABOUT(under_way[n], a) + 16 * HAS(superseded[n], a) \
+    + 64 * (row[n] + 3 * process[n] + 6 * left[n] + 24 * quiet[n]))
+#define MIRRORED(set) set = ((set & 1) << 1) | (set >> 1)
+#define OTHER(what) what = (what == CLAIM || what == RELEASE || what == CLAIM_OK -> what + 1 : \
+    (what == CLAIM + 1 || what == RELEASE + 1 || what == CLAIM_OK + 1 -> what - 1 : what))
+inline sort_accounts() {
+    keys[0] = ABOUT(loose, 0); keys[1] = ABOUT(loose, 1);
+    i = 0;
+    do
+    :: i < NODES ->
+        keys[0] = keys[0] + FACTOR(i, 0) * FACTOR(i, 0); keys[1] = keys[1] + FACTOR(i, 1) * FACTOR(i, 1);
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    if
+    :: keys[0] > keys[1] ->
+        do
+        :: i < NODES ->
+            MIRRORED(holds[i]); MIRRORED(superseded[i]); OTHER(under_way[i]);
+            i++
+        :: else -> break
+        od;
+        i = 0;
+        k = owner[0]; owner[0] = owner[1]; owner[1] = k; k = 0;
+        OTHER(loose)
+    :: else
+    fi;
+    keys[0] = 0; keys[1] = 0
+}
+inline normalise() { forget(); sort_accounts(); sort_nodes() }
+#else
+inline normalise() { forget(); sort_nodes() }
+#endif
 #endif
 
+#ifdef CALLS_ALONE /* for mutants, in which gates break first */
+#define MANY NODES
+#else
+#define MANY 1
+#endif
 /* At no moment do two nodes' gates stand open for one account. */
 inline check() {
     i = 0;
@@ -126,7 +217,7 @@ inline check() {
         :: k < NODES -> open = open + OPEN(k, i); k++
         :: else -> break
         od;
-        assert(open <= 1);
+        assert(open <= MANY);
         i++
     :: else -> break
     od;
@@ -142,15 +233,11 @@ inline disown(n) {
     i = 0
 }
 
-inline forget_loose() { loose = NOTHING; its_node = 0; of_former = 0 }
-
 /* A claim begins a new epoch. So no release of a term before has an effect, however late it comes; nor has a claim, which
    names the epoch that it saw. */
 inline new_epoch(a) {
     if
-#ifndef CLAIM_WITHOUT_EPOCH
     :: loose == CLAIM + a -> forget_loose()
-#endif
 #ifndef RELEASE_WITHOUT_EPOCH
     :: loose == RELEASE + a -> forget_loose()
 #endif
@@ -194,8 +281,6 @@ inline execute(n, what, whose) {
 
 inline send(n, what) { under_way[n] = what; age[n] = 0 }
 
-inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
-
 /* What the process did before is of an incarnation before, from now on. */
 inline new_incarnation(n) {
     row[n] = (row[n] == MINE -> FORMER : row[n]);
@@ -230,77 +315,29 @@ inline hear(n) {
     :: under_way[n] == JOIN_OK -> renew(n); process[n] = IN
     :: under_way[n] >= CLAIM_OK ->
         holds[n] = holds[n] | (1 << (under_way[n] - CLAIM_OK));
-#ifdef CALLS
-        superseded[n] = superseded[n] & ~(1 << (under_way[n] - CLAIM_OK));
-#endif
+        superseded[n] = superseded[n] & ~(1 << (under_way[n] - CLAIM_OK))
     :: else
     fi;
     end_answer(n);
     check()
 }
 
-/* AT_ONCE: what is executed is heard in the same moment, or never, and a claim or a release is sent when it is executed.
-   That leaves fewer states and permits all that matters: an answer that is heard later lets a node act for a shorter
-   time, and the sending of claims is not counted from. */
-inline arrive(n, what) {
-    execute(n, what, MINE);
+inline arrive(n) {
+    execute(n, under_way[n], MINE);
     under_way[n] = answer;
     age[n] = (answer == NOTHING -> 0 : age[n]);
-    answer = 0
+    answer = 0;
+#ifndef PLAIN
+    if
+    :: under_way[n] == BEAT_GONE -> hear(n)
+    :: else
+    fi
+#endif
 }
 
-proctype node(byte n) {
-    do
-    :: d_step { process[n] == IN && under_way[n] == NOTHING -> send(n, BEAT); sort() }
-    :: d_step { process[n] == OUT && under_way[n] == NOTHING -> new_incarnation(n); send(n, JOIN); sort() }
-#define CLAIMS(a) process[n] == IN && under_way[n] == NOTHING && !HAS(holds[n], a) -> send(n, CLAIM + a)
-/* It closes its gate, then it releases. */
-#define RELEASES(a) process[n] == IN && under_way[n] == NOTHING && HAS(holds[n], a) -> \
-    holds[n] = holds[n] & ~(1 << a); send(n, RELEASE + a)
-#ifdef AT_ONCE
-#define STEPS(what) \
-    :: d_step { what; arrive(n, under_way[n]); hear(n); sort() } \
-    :: d_step { what; arrive(n, under_way[n]); give_up(n); sort() } \
-    :: d_step { loose == NOTHING && what; let_loose(n); give_up(n); sort() }
-#else
-#define STEPS(what) \
-    :: d_step { what; sort() }
-    :: d_step { under_way[n] >= BEAT_OK -> hear(n); sort() }
-#endif
-    STEPS(CLAIMS(0))
-    STEPS(RELEASES(0))
-#if ACCOUNTS > 1
-    STEPS(CLAIMS(1))
-    STEPS(RELEASES(1))
-#endif
-    od
-}
-
-/* What the network and the store make of a node's statement, and of the node. */
-proctype wire(byte n) {
-    do
-#ifdef AT_ONCE
-    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); hear(n); sort() }
-    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); give_up(n); sort() }
-#else
-    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); sort() }
-#endif
-    :: d_step { under_way[n] != NOTHING -> give_up(n); sort() } /* cut before it, or its answer */
-    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); give_up(n); sort() } /* cut, and it arrives later */
-    :: d_step { loose != NOTHING && its_node == n ->
-        execute(n, loose, (of_former -> FORMER : MINE)); forget_loose(); answer = 0; check(); sort() }
-    /* killed */
-    :: d_step { process[n] == IN || under_way[n] != NOTHING -> die(n); new_incarnation(n); sort() }
-    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); die(n); new_incarnation(n); sort() }
-    /* Somebody has seen its beat stand still for a lease, and removes its row if it still does. */
-    :: d_step { row[n] != NONE && quiet[n] >= SILENCE -> row[n] = NONE; quiet[n] = 0; disown(n); check(); sort() }
-    od
-}
-
-#ifdef CALLS
+/* A call passes the gate. It may be made much later, if the process is stopped before the socket: nothing can stop it. */
 inline pass(n, a) {
     assert(!HAS(superseded[n], a)); /* a newer term has made a call before: this one may make none */
-    between = n; between_for = a;
     i = 0;
     do
     :: i < NODES ->
@@ -311,17 +348,42 @@ inline pass(n, a) {
     i = 0
 }
 
-/* A process that is stopped between the gate and the socket makes this one call when it goes on: nothing can stop it. */
-proctype caller(byte n) {
+#define IS_FREE(n) (process[n] == IN && under_way[n] == NOTHING)
+#define CLAIMS(a) IS_FREE(n) && !HAS(holds[n], a)
+#define RELEASES(a) IS_FREE(n) && HAS(holds[n], a) /* it closes its gate, then it releases */
+inline close(n, a) { holds[n] = holds[n] & ~(1 << a) }
+
+proctype node(byte n) {
     do
-    :: d_step { between == NOBODY && OPEN(n, 0) -> pass(n, 0); sort() }
+    :: d_step { IS_FREE(n) -> send(n, BEAT); normalise() }
+    :: d_step { process[n] == OUT && under_way[n] == NOTHING -> new_incarnation(n); send(n, JOIN); normalise() }
+    :: d_step { CLAIMS(0) -> send(n, CLAIM); normalise() }
+    :: d_step { RELEASES(0) -> close(n, 0); send(n, RELEASE); normalise() }
+    :: d_step { OPEN(n, 0) -> pass(n, 0); normalise() }
 #if ACCOUNTS > 1
-    :: d_step { between == NOBODY && OPEN(n, 1) -> pass(n, 1); sort() }
+    :: d_step { CLAIMS(1) -> send(n, CLAIM + 1); normalise() }
+    :: d_step { RELEASES(1) -> close(n, 1); send(n, RELEASE + 1); normalise() }
+    :: d_step { OPEN(n, 1) -> pass(n, 1); normalise() }
 #endif
-    :: d_step { between == n -> between = NOBODY; between_for = 0; sort() }
+    :: d_step { under_way[n] >= BEAT_OK -> hear(n); normalise() }
     od
 }
-#endif
+
+/* What the network and the store make of a node's statement, and of the node. */
+proctype wire(byte n) {
+    do
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n); normalise() }
+    :: d_step { under_way[n] != NOTHING -> give_up(n); normalise() } /* cut before it, or its answer */
+    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); give_up(n); normalise() } /* cut, and it arrives later */
+    :: d_step { loose != NOTHING && its_node == n ->
+        execute(n, loose, WHOSE); forget_loose(); answer = 0; check(); normalise() }
+    /* killed */
+    :: d_step { process[n] == IN || under_way[n] != NOTHING -> die(n); new_incarnation(n); normalise() }
+    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); die(n); new_incarnation(n); normalise() }
+    /* Somebody has seen its beat stand still for a lease, and removes its row if it still does. */
+    :: d_step { row[n] != NONE && quiet[n] >= SILENCE -> row[n] = NONE; quiet[n] = 0; disown(n); check(); normalise() }
+    od
+}
 
 proctype clock() {
     do
@@ -338,7 +400,7 @@ proctype clock() {
             i++
         :: else -> break
         od;
-        i = 0; sort() }
+        i = 0; normalise() }
     od
 }
 
@@ -351,11 +413,7 @@ init {
         i = 0;
         do
         :: i < NODES ->
-            run node(i); run wire(i);
-#ifdef CALLS
-            run caller(i);
-#endif
-            i++
+            run node(i); run wire(i); i++
         :: else -> break
         od;
         i = 0;
