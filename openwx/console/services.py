@@ -34,21 +34,9 @@ class ConsoleServices:
         self.sessions = _sessions(manager, access, node)
         self._stopping = asyncio.Event()
 
-    @functools.cached_property
+    @property
     def templates(self) -> "jinja2.Environment":
-        """Load Jinja for the first page only: a gateway whose console nobody opens starts sooner."""
-        import jinja2
-
-        templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        templates.filters.update(FILTERS)
-        return templates
+        return _templates()
 
     def stop(self) -> None:
         """End the streams, because the server stops."""
@@ -74,3 +62,20 @@ def _sessions(manager: "AccountManager", access: Access, node: "ClusterNode | No
     if visits is None or secret is None:
         return own_sessions(access, lambda: manager.port)
     return shared_sessions(access, visits, secret)
+
+
+@functools.cache
+def _templates() -> "jinja2.Environment":
+    """Load Jinja for the first page only: a gateway whose console nobody opens starts sooner."""
+    import jinja2
+
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.filters.update(FILTERS)
+    return templates

@@ -9,7 +9,6 @@ import pytest
 from tests.functional.conftest import (  # noqa: F401  fixtures
     account,
     api,
-    compiled,
     gateway,
     is_fresh,
     openwx,

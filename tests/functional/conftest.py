@@ -8,7 +8,6 @@ In modules with ``pytestmark = pytest.mark.in_memory`` accounts run on ``tests/m
 ``MemoryAccount``; their tests that take ``simulator`` run on it as those of other modules do.
 """
 
-import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from openwx.console.services import ConsoleServices
 from openwx.simulator import Account, ClawBot, Simulator
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
@@ -26,16 +24,6 @@ from .nodes import Cluster
 from .rawcalls import Bench, benched
 from .typed import Typed
 from .world import Command, Gateway, Receiver, World
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled() -> Iterator[None]:
-    """Compile the templates of the console once, and not for each gateway, of which a process has one elsewhere."""
-    load = vars(ConsoleServices)["templates"].func
-    once = functools.cache(lambda: load(ConsoleServices))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConsoleServices, "templates", property(lambda _: once()))
-        yield
 
 
 @pytest.fixture
