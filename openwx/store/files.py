@@ -52,13 +52,14 @@ class MediaStore(Protocol):
         """Return whether there is a file of this key."""
 
     async def now(self) -> float:
-        """Return the time by the clock that says when files are put, in Unix seconds."""
+        """Return the time in Unix seconds, by the clock that says when files are put; a bucket's cannot be read, so by
+        that of this machine."""
 
     async def delete(self, keys: Collection[str], *, put_before: float) -> None:
         """Delete what is stored under these keys. A key without a file is none of its business.
 
-        Another process may need a file anew while this one waits: the database keeps what was put since ``put_before``.
-        A bucket cannot tell.
+        Another process may need a file anew while this one waits: what was put since ``put_before`` stays. With a
+        bucket that is so to the second, as far as the clocks agree: where this one is behind, ``older`` lists the file.
         """
 
     async def older(self, than_s: float) -> list[str]:

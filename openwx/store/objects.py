@@ -107,7 +107,9 @@ class S3Store:
             require_key(key)
             async with _worded_errors():
                 try:
-                    await obstore.delete_async(self._objects, key)
+                    found = await obstore.head_async(self._objects, key)
+                    if found["last_modified"].timestamp() <= put_before:
+                        await obstore.delete_async(self._objects, key)
                 except FileNotFoundError:
                     continue  # only some services say so
 

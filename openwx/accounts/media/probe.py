@@ -1,7 +1,8 @@
 """Whether the folder of media is one and the same on several nodes, as ``media.store = "folder"`` needs it.
 
 Each node writes a probe, named after its membership, which nobody else can know before: who finds it has the same
-folder. A node that does not find those of all others takes no account.
+folder. A node that finds those of half of all nodes or fewer, its own among them, takes no account: so one that has
+another folder than the rest stands alone, and of two that differ neither goes on.
 """
 
 import asyncio
@@ -28,6 +29,10 @@ class SharedFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._throttle = Throttle(_LOG_EVERY_S)
+        self._asked = 0
+        """How many nodes the last look was for, this one among them."""
+        self._strangers = ""
+        """What is wrong with others, as of the last look."""
         self._looks_in_vain = 0
         self._looking: asyncio.Task[list[UUID]] | None = None
         self.trouble = ""
@@ -36,7 +41,9 @@ class SharedFolder:
     async def look(self, own: UUID, others: Iterable[UUID]) -> str:
         """Write the probe of this node, look for those of the others, and return ``trouble``."""
         if self._looking is None:
-            work = asyncio.to_thread(self._look, own, [*others])
+            asked = {own, *others}
+            self._asked = len(asked)
+            work = asyncio.to_thread(self._look, own, sorted(asked - {own}))
             self._looking = asyncio.create_task(work, name="the folder of media")
         await asyncio.wait({self._looking}, timeout=_PATIENCE_S)
         if self._looking.done():
@@ -44,18 +51,27 @@ class SharedFolder:
             self.trouble = self._judge(looked)
         else:  # the thread waits for a mount that is away; there is never another one
             self.trouble = f"{self._path} does not answer"
-        self._looks_in_vain = self._looks_in_vain + 1 if self.trouble else 0
+        words = f"{self.trouble}: this node takes no account" if self.trouble else self._strangers
+        self._looks_in_vain = self._looks_in_vain + 1 if words else 0
         # A node that has just joined may not have written its probe yet.
-        if self._looks_in_vain >= _LOOKS_BEFORE_LOG and self._throttle.allows(self.trouble):
-            log.error("%s: this node takes no account", self.trouble)
+        if self._looks_in_vain >= _LOOKS_BEFORE_LOG and self._throttle.allows(words):
+            log.error("%s", words)
         return self.trouble
 
     def _judge(self, looked: asyncio.Task[list[UUID]]) -> str:
+        self._strangers = ""
         try:
             missing = looked.result()
         except OSError as error:
             return f"{self._path} cannot be used: {error.strerror or error}"
-        return _words(self._path, missing) if missing else ""
+        words = (
+            f"{self._path} is not the folder of media of {len(missing)} of {self._asked} nodes: mount the same one on"
+            " all of them, or choose another media.store"
+        )
+        if 2 * len(missing) >= self._asked:
+            return words
+        self._strangers = words if missing else ""
+        return ""
 
     def _look(self, own: UUID, others: list[UUID]) -> list[UUID]:
         probe = self._probe(own)
@@ -63,14 +79,7 @@ class SharedFolder:
         if not probe.is_file() or probe.stat().st_mtime < time.time() - _ANEW_S:
             probe.write_bytes(b"")
             probe.touch()
-        return [one for one in others if one != own and not self._probe(one).is_file()]
+        return [one for one in others if not self._probe(one).is_file()]
 
     def _probe(self, incarnation: UUID) -> Path:
         return self._path / f".node-{incarnation}"
-
-
-def _words(path: Path, missing: list[UUID]) -> str:
-    return (
-        f"{path} is not the folder of media of {len(missing)} other nodes: mount the same one on all of them, or"
-        " choose another media.store"
-    )

@@ -3,7 +3,7 @@
 import os
 import threading
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.patience import until_seen
 
 async def test_who_has_the_same_folder_is_found(tmp_path: Path) -> None:
     mine, other = uuid4(), uuid4()
-    assert "1 other nodes" in await SharedFolder(tmp_path).look(mine, [mine, other])
+    assert "of 1 of 2 nodes" in await SharedFolder(tmp_path).look(mine, [mine, other])
     assert await SharedFolder(tmp_path).look(other, [mine, other]) == ""
     assert await SharedFolder(tmp_path).look(mine, [mine, other]) == ""
 
@@ -26,6 +26,36 @@ async def test_who_has_another_one_is_not(tmp_path: Path) -> None:
     words = await SharedFolder(tmp_path / "here").look(mine, [mine, other])
     assert str(tmp_path / "here") in words
     assert "mount the same one" in words
+
+
+async def test_of_several_only_the_one_that_differs_is_wrong(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As far as that can be told: of two that differ neither is right."""
+    nodes = [uuid4() for _ in range(5)]
+    here = [SharedFolder(tmp_path / "here") for _ in nodes[:3]]
+    there = [SharedFolder(tmp_path / "there") for _ in nodes[3:]]
+    folders = dict(zip(nodes, here + there, strict=True))
+
+    async def troubled(among: list[UUID]) -> list[bool]:
+        for _ in range(2):  # the log says it after the third look
+            for one in among:
+                await folders[one].look(one, among)
+        return [bool(await folders[one].look(one, among)) for one in among]
+
+    a, b, c, d, e = nodes
+    assert await troubled([a, b, d]) == [False, False, True]
+    words = {one.partition(" is not ")[2] for one in caplog.messages}
+    advice = "mount the same one on all of them, or choose another media.store"
+    assert words == {
+        f"the folder of media of 1 of 3 nodes: {advice}",
+        f"the folder of media of 2 of 3 nodes: {advice}: this node takes no account",
+    }
+    assert await troubled(nodes) == [False, False, False, True, True]
+    assert await troubled([a, b, d, e]) == [True, True, True, True]
+    assert await troubled([a, d]) == [True, True]
+    assert await troubled([a, b, c]) == [False, False, False]
+    assert await troubled([d]) == [False]
 
 
 async def test_a_membership_before_is_no_proof(tmp_path: Path) -> None:

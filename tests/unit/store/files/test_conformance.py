@@ -78,7 +78,7 @@ async def test_a_copy_is_deleted_once_and_as_often_as_anybody_likes(copying: Ope
 
 
 async def test_what_is_put_anew_outlives_a_late_deletion(copying: Open) -> None:
-    """The database tells; a bucket has nothing to tell it by."""
+    """Of a bucket that is so to the second."""
     async with copying("here") as here, copying("there") as there:
         path = written(here, b"x" * (2**20 + 5))
         await here.store.put(KEY, path)
@@ -89,6 +89,9 @@ async def test_what_is_put_anew_outlives_a_late_deletion(copying: Open) -> None:
         await there.store.delete([KEY], put_before=began)
         if isinstance(there.store, DatabaseStore):
             assert await fetched(there) == path.read_bytes()
+        await here.store.put(KEY, path)
+        await there.store.delete([KEY], put_before=began - 2)
+        assert await fetched(there) == path.read_bytes()
 
 
 async def test_the_folder_keeps_its_files_for_those_who_were_told_their_paths(

@@ -215,19 +215,18 @@ async def test_what_postgresql_cannot_store_is_an_invalid_batch(journal: Postgre
     bad = [
         WriteBatch(account="me", outcomes=[end]),
         WriteBatch(account="me", state={"\ud800": b""}),
-        WriteBatch(account="me", keys={"k" * 10_000 + str(random.random()): b""}),
-        WriteBatch(account="me", reports=[a_message(chat="".join(map(chr, range(300, 9000))))]),
     ]
     good = [WriteBatch(account="me", reports=[a_message(uid=f"good{n}")]) for n in range(3)]
-    batches = [bad[0], good[0], bad[1], good[1], *bad[2:], good[2]]
+    batches = [bad[0], good[0], bad[1], *good[1:]]
     results = await asyncio.gather(*map(journal.write, batches), return_exceptions=True)
     for batch, result in zip(batches, results, strict=True):
-        assert isinstance(result, InvalidBatch) == (batch in (bad[0], bad[1], bad[3])), batch
+        assert isinstance(result, InvalidBatch) == (batch in bad), batch
     assert (await uids_of(journal, "me"))[1:] == ["good0", "good1", "good2"]
-    with pytest.raises(InvalidBatch):
-        await journal.save_account(
-            AccountRecord(account="a\x00", wanted=True, settings=b"", origin="api")
-        )
+    for name in ("a\x00", "".join(map(chr, range(300, 9000)))):
+        with pytest.raises(InvalidBatch):
+            await journal.save_account(
+                AccountRecord(account=name, wanted=True, settings=b"", origin="api")
+            )
     assert not journal.trouble
 
 
