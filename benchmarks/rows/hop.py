@@ -14,9 +14,13 @@ from benchmarks.figures import Figure
 from benchmarks.nodes import Cluster, Node
 from benchmarks.rounds import high, low, middle, percentile
 from benchmarks.rows import Scale
+from openwx import store
 from openwx.simulator import Simulator
+from openwx.store.records import AccountRecord
 
 CALLERS = 16
+OTHERS = 1000
+"""Accounts that are stopped: no node has to do anything for them."""
 TOKEN = "a-token-of-some-length-4f1b"
 PATH = "/openwx/get_user_info?client=default"
 
@@ -56,7 +60,18 @@ async def run(scale: Scale) -> list[Figure]:
             callers: await _pairs(owner, other, callers, scale.of(11, 3))
             for callers in (1, CALLERS)
         }
-    return [_added(pairs[1]), _throughput(pairs[CALLERS])]
+        await _add_stopped(server.url)
+        with_others = await _pairs(owner, other, CALLERS, scale.of(11, 3))
+    return [_added(pairs[1]), _throughput(pairs[CALLERS]), _beside(pairs[CALLERS], with_others)]
+
+
+async def _add_stopped(url: str) -> None:
+    async with store.open(url) as journal:
+        for number in range(OTHERS):
+            name = f"other{number}"
+            await journal.save_account(
+                AccountRecord(account=name, wanted=False, settings=b"{}", origin="api")
+            )
 
 
 async def _pairs(owner: Node, other: Node, callers: int, rounds: int) -> list[tuple[Round, Round]]:
@@ -109,6 +124,18 @@ def _throughput(pairs: list[tuple[Round, Round]]) -> Figure:
         worst=low(rates),
         by_cpu=middle([direct.cost_us / hop.cost_us for hop, direct in pairs]),
         detail=_detail(pairs),
+    )
+
+
+def _beside(alone: list[tuple[Round, Round]], with_others: list[tuple[Round, Round]]) -> Figure:
+    without_us = middle([hop.called_us for hop, _ in alone])
+    return Figure(
+        what=f"CPU of a forwarded call with {OTHERS:,} more accounts ÷ without, where it is called",
+        value=middle([hop.called_us for hop, _ in with_others]) / without_us,
+        target=1.5,
+        at_least=False,
+        worst=high([hop.called_us for hop, _ in with_others]) / without_us,
+        detail=_detail(with_others),
     )
 
 

@@ -3,7 +3,6 @@
 import msgspec
 
 from openwx.accounts.journal_guard import ELSEWHERE_S
-from openwx.config.given import is_account_name
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
 from openwx.reasons import Reason, ReasonCode, reason
@@ -51,12 +50,11 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 def all_of(view: ClusterView) -> dict[str, Whereabouts]:
-    """Return where each account is, by name. What has no possible name is none: no node runs it."""
+    """Return where each account is, by name."""
     nodes = {one.incarnation: one.node for one in view.nodes}
     return {
         one.account: Whereabouts(
             one.account, "" if one.owner is None else nodes.get(one.owner, ""), one.wanted
         )
         for one in view.accounts
-        if is_account_name(one.account)
     }

@@ -1,5 +1,5 @@
-"""Which node owns an account, as it was a moment ago.
-``api.peers`` asks it for each call.
+"""What the store says of nodes and accounts, and which node owns an account, as it was a moment ago.
+``node`` and ``starting`` look by it; ``api.peers`` asks it for each call.
 """
 
 import asyncio
@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
+from openwx.config.given import is_account_name
 from openwx.steady import steady
 from openwx.store.base import JournalError, Ownership
 from openwx.store.records import ClusterView, Node
@@ -35,6 +37,8 @@ class Directory:
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
         self._view = ClusterView([], [])
+        self._names: frozenset[str] = frozenset()
+        self._owners: Mapping[str, Owner] = {}
         self._read_at = float("-inf")
         self._failed_at = float("-inf")
         self._why = ""
@@ -54,9 +58,22 @@ class Directory:
         """Read the store anew for the next answer."""
         self._read_at = float("-inf")
 
-    def note(self, view: ClusterView) -> None:
-        """Use a view that was read just now."""
-        self._view, self._read_at = view, steady()
+    async def look(self) -> ClusterView:
+        """Read the members and the accounts anew. Raise ``JournalError``.
+
+        Rows whose names no account can have, which only a stranger writes, are left out: no node runs them.
+        """
+        view = await self._ownership.view()
+        accounts = [one for one in view.accounts if is_account_name(one.account)]
+        self._view, self._read_at = replace(view, accounts=accounts), steady()
+        nodes = {one.incarnation: one for one in view.nodes}
+        self._names = frozenset(one.account for one in accounts)
+        self._owners = {
+            one.account: Owner(nodes[one.owner], one.epoch)
+            for one in accounts
+            if one.owner in nodes
+        }
+        return self._view
 
     async def view(self) -> ClusterView:
         """Return the members and the accounts. Raise ``JournalError``."""
@@ -66,7 +83,7 @@ class Directory:
                 raise JournalError(self._why)
             if steady() - self._read_at > FRESH_S:
                 try:
-                    self.note(await self._ownership.view())
+                    await self.look()
                 except JournalError as error:
                     self._failed_at, self._why = steady(), str(error)
                     raise
@@ -85,10 +102,10 @@ class Directory:
 
     async def owners(self) -> Mapping[str, Owner]:
         """Return the owners of all accounts that have one. Raise ``JournalError``."""
-        view = await self.view()
-        nodes = {one.incarnation: one for one in view.nodes}
-        return {
-            one.account: Owner(nodes[one.owner], one.epoch)
-            for one in view.accounts
-            if one.owner in nodes
-        }
+        await self.view()
+        return self._owners
+
+    async def knows(self, account: str) -> bool:
+        """Return whether there is such an account. Raise ``JournalError``."""
+        await self.view()
+        return account in self._names

@@ -125,8 +125,7 @@ class ClusterNode:
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> None:
         """Look at the cluster, and do what is to be done."""
-        view = await self.ownership.view()
-        self.directory.note(view)
+        view = await self.directory.look()
         self.rows.note(view)
         self._shared.manager.note(self.rows.saved)
         self.seen = view

@@ -16,7 +16,6 @@ from openwx.accounts import registry
 from openwx.accounts.registry import AccountRegistry, SavedAccount
 from openwx.cluster.placement import Fit
 from openwx.config import Settings
-from openwx.config.given import is_account_name
 from openwx.config.models import AccountSettings
 from openwx.store.records import ClusterView, OwnedAccount
 
@@ -47,10 +46,7 @@ class Rows:
 
     def note(self, view: ClusterView) -> None:
         """Read the rows of a view."""
-        former, self.by_name = (
-            self.by_name,
-            {one.account: one for one in view.accounts if is_account_name(one.account)},
-        )
+        former, self.by_name = self.by_name, {one.account: one for one in view.accounts}
         self.saved = AccountRegistry(
             {name: self._saved(row, former.get(name)) for name, row in self.by_name.items()}
         )

@@ -110,7 +110,7 @@ class Starting:
     async def _view(self) -> ClusterView:
         """Return the rows as they are now. Raise ``CallerError`` (-5)."""
         try:
-            return await self._ownership.view()
+            return await self._directory.look()
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
 
@@ -164,7 +164,7 @@ class Starting:
         return Started(is_new, str(state), node)
 
     async def _owner_of(self, name: str) -> str:
-        view = await self._ownership.view()
+        view = await self._directory.look()
         row = next((one for one in view.accounts if one.account == name), None)
         owner = None if row is None else view.node_of(row.owner)
         return "" if owner is None else owner.node

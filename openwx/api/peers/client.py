@@ -31,7 +31,8 @@ WATCH_S = 2.0
 READ_S = 30.0
 """The time between two pieces of an answer, in seconds."""
 WATCHED = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
-"""Options of a connection, where the system has them: silent for 5 s, it is asked every 5 s, and broken after 20 s."""
+"""Options of a connection, where the system has them: silent for 5 s, it is asked every 5 s, and broken after 20 s. One
+that is written to is broken when the other side has confirmed, or read, nothing for 15 s."""
 _NO_HEADERS = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
 """What aiohttp would add by itself."""
 

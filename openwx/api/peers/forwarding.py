@@ -74,13 +74,21 @@ class Forwarding:
 
     async def account_of(self, name: str | None, caller: Caller) -> str:
         """Return which of the caller's accounts is meant: the one of this name, or the only one. CallerError -2."""
-        if name in self._gateway.accounts and caller.sees(name):
+        if name is not None and caller.sees(name) and await self._knows(name):
             return name
         names = await self._names(caller)
         if name is not None and name not in names:  # perhaps it is newer than what was read
             self._directory.forget()
             names = await self._names(caller)
         return chosen({one: one for one in names}, name)
+
+    async def _knows(self, name: str) -> bool:
+        if name in self._gateway.accounts:
+            return True
+        try:
+            return await self._directory.knows(name)
+        except JournalError:  # as it was seen last
+            return name in self._node.rows.by_name
 
     async def _names(self, caller: Caller) -> list[str]:
         gateway = VisibleGateway(self._gateway, caller, self._node)

@@ -19,8 +19,8 @@ from openwx.api.callers import Caller, Scope
 from openwx.errors import UNREADABLE, CallerError, Code
 
 MAC = "Openwx-Hop-Mac"
-"""Proves that the sender has the secret, for this hop alone. The secret itself leaves no node: who can write to the
-store says where nodes are, and must not get it."""
+"""Proves that the sender has the secret, for this method and address and what ``HOP`` says: not for a body, nor for one
+call alone. The secret itself leaves no node: who can write to the store says where nodes are, and must not get it."""
 HOP = "Openwx-Hop"
 SPEAKS = "Openwx-Hop-Version"
 _VERSION = "1"

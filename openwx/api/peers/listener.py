@@ -32,6 +32,9 @@ log = logging.getLogger("openwx.web")
 
 RETRY_AFTER_S = 5
 _LOG_EVERY_S = 60.0
+OWNER_S = 5.0
+"""Time in which the store must say who owns an account, in seconds. Nothing of a body is read meanwhile, and the sender
+takes a node that reads nothing for ``client.WATCHED``'s user time-out for cut off."""
 TAKEN_S = 10.0
 """Time in which what was taken can be given back, in seconds."""
 
@@ -135,12 +138,14 @@ class Doorman:
             return
         runs = hop.account in self._gateway.accounts
         try:
-            is_mine = runs and self._is_mine(hop, await self._directory.owner_of(hop.account))
-            if not is_mine:  # perhaps what was read is old
-                self._directory.forget()
-                is_mine = self._is_mine(hop, await self._directory.owner_of(hop.account))
-        except JournalError as error:
-            raise _not_now(f"it is not known now who owns {hop.account}: {error}") from error
+            async with asyncio.timeout(OWNER_S):
+                is_mine = runs and self._is_mine(hop, await self._directory.owner_of(hop.account))
+                if not is_mine:  # perhaps what was read is old
+                    self._directory.forget()
+                    is_mine = self._is_mine(hop, await self._directory.owner_of(hop.account))
+        except (JournalError, TimeoutError) as error:
+            why = str(error) or "the store does not answer"
+            raise _not_now(f"it is not known now who owns {hop.account}: {why}") from error
         if not is_mine:
             words = f"{self._directory.node} does not own {hop.account} in this term"
             raise CallerError(Code.NOT_RUNNING, words, http_status=421)

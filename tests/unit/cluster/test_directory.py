@@ -9,6 +9,7 @@ from openwx.cluster.directory import Directory
 from openwx.store.base import JournalError, Ownership
 from openwx.store.records import ClusterView
 from tests.patience import PATIENCE_S
+from tests.unit.cluster.seen import account, view
 
 
 class Rows:
@@ -18,13 +19,14 @@ class Rows:
         self.looks = 0
         self.is_away = False
         self.answers = asyncio.Event()
+        self.seen = ClusterView([], [])
 
     async def view(self) -> ClusterView:
         self.looks += 1
         await self.answers.wait()
         if self.is_away:
             raise JournalError("away")
-        return ClusterView([], [])
+        return self.seen
 
 
 @pytest.mark.parametrize("is_away", [False, True])
@@ -43,3 +45,14 @@ async def test_all_who_ask_meanwhile_get_one_answer(is_away: bool) -> None:
     directory.forget()
     assert await directory.owner_of("a") is None
     assert rows.looks == 2
+
+
+async def test_a_row_whose_name_no_account_may_have_is_none() -> None:
+    rows = Rows()
+    rows.answers.set()
+    bad = ["../x", "a\nb", "x" * 3000]
+    rows.seen = view(["n"], [account(name, "n") for name in ("me", *bad)])
+    directory = Directory(cast("Ownership", rows))
+    assert [one.account for one in (await directory.look()).accounts] == ["me"]
+    assert list(await directory.owners()) == ["me"]
+    assert [await directory.knows(name) for name in ("me", *bad)] == [True, False, False, False]

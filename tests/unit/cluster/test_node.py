@@ -14,6 +14,7 @@ from openwx import store
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.node import ClusterNode
+from openwx.cluster.placement import fair_share
 from openwx.cluster.secret import proof_of
 from openwx.cluster.term import STARTING_AT_A_TIME
 from openwx.config import AccountSettings, Settings
@@ -287,6 +288,18 @@ async def test_the_log_names_a_node_with_another_secret_once(
         await until(lambda: world.table.looks > 3)
     (line,) = [one for one in caplog.messages if "cluster.secret" in one]
     assert line.startswith("c has another cluster.secret: neither node forwards calls")
+
+
+async def test_a_row_whose_name_no_account_may_have_counts_nowhere(journal: Journal) -> None:
+    world = World(journal, 2)
+    table = world.table
+    table.rows |= {name: account(name) for name in ("../x", "a\nb")}
+    table.nodes.append(node_of("b"))
+    world.manager.settled.set()
+    async with world.running():
+        await until(lambda: table.owned)
+        assert fair_share(world.node.seen) == 1
+        assert [one.account for one in world.node.seen.accounts] == ["n0", "n1"]
 
 
 async def test_what_has_not_started_yet_is_released_without_a_start(journal: Journal) -> None:

@@ -110,7 +110,7 @@ def test_a_row_that_cannot_be_read_is_as_one_without_choices() -> None:
 
 def test_a_row_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     broken = msgspec.structs.replace(row("shop"), settings=b'{"x":' + b"[" * 100_000)
-    known = rows(configured(), broken, row("../x", started_with={}))
+    known = rows(configured(), broken)
     known.note(ClusterView([], [broken, row("new", started_with={})]))
     assert [one.message.partition(":")[0] for one in caplog.records] == ["shop"]
     assert list(known.fits()) == ["new"]

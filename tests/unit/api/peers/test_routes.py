@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from openwx.api import elsewhere
 from openwx.api.app import routes
 from openwx.api.routing import Route
 from tests.reply import Reply
@@ -45,3 +46,15 @@ async def test_every_route(row: Route, a: OneNode, b: OneNode) -> None:
         here = await a.call(row.name, **how)
         assert (here.status, timeless(here)) == (there.status, timeless(there)), (method, place)
         assert kept(here) == kept(there), (method, place)
+
+
+async def test_a_call_looks_at_its_own_account_alone(
+    a: OneNode, b: OneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it costs does not grow with the number of accounts."""
+
+    def all_of(_: object) -> None:
+        raise AssertionError("a call has looked at all accounts")
+
+    monkeypatch.setattr(elsewhere, "all_of", all_of)
+    assert (await a.get("get_user_info", client="bob")).status == 200

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from openwx.api.peers import client, forwarding
+from openwx.api.peers import client, forwarding, listener
 from openwx.api.peers.spool import IN_MEMORY
 from openwx.errors import CallerError, Code
 from tests.patience import until
@@ -198,6 +198,23 @@ async def test_the_store_does_not_answer(a: OneNode, b: OneNode, nodes: Nodes) -
     assert (await a.get("get_user_info", client="alice")).status == 200
     reply = await a.get("send_friend_message", **SEND)
     assert (reply.status, reply.code) == (503, -4)
+    assert sent(b) == 0
+
+
+async def test_the_store_does_not_answer_the_owner(
+    a: OneNode, b: OneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads nothing of a body meanwhile, so it refuses before it counts as cut off."""
+    assert client.WATCHED["TCP_USER_TIMEOUT"] / 2 > listener.OWNER_S * 1000
+    monkeypatch.setattr(listener, "OWNER_S", 0.05)
+
+    async def owner_of(_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(b.node.directory, "owner_of", owner_of)
+    reply = await a.get("send_friend_message", **SEND)
+    assert (reply.status, reply.code) == (503, -4)
+    assert "the store does not answer" in reply.words
     assert sent(b) == 0
 
 

@@ -178,7 +178,7 @@ async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: No
 
 
 async def test_a_liar_in_the_table_gets_no_secret(a: OneNode, b: OneNode, nodes: Nodes) -> None:
-    """What it gets opens nothing but that very call in that very term."""
+    """What it gets opens nothing but such calls in that very term."""
     async with Liar.started(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as liar:
         nodes.table.moves("b", liar.url)
         await a.get("get_user_info", client="bob")
@@ -188,7 +188,8 @@ async def test_a_liar_in_the_table_gets_no_secret(a: OneNode, b: OneNode, nodes:
     path = "/openwx/get_user_info?client=bob"
     pairs = [line.split(": ", 1) for line in head.decode().strip().split("\r\n")[1:]]
     kept = {name: value for name, value in pairs if name in (MAC, HOP, SPEAKS)}
-    assert (await b.at_peers(path, **kept)).status == 200
+    for _ in range(2):
+        assert (await b.at_peers(path, **kept)).status == 200
     assert (await b.at_peers("/openwx/get_friend_info?client=bob", **kept)).status == 401
     b.takes("bob")
     assert (await b.at_peers(path, **kept)).status == 421
