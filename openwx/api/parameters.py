@@ -85,7 +85,7 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
     query = request.raw_path.partition("?")[2].partition("#")[0]
     if not query:
         return RequestParams({}, {})
-    if is_plain(query):  # benchmark row `routes`: a fourteenth of get_user_info
+    if is_plain(query):  # benchmark row `routes`: a twentieth of get_user_info
         texts = read_plain(query, "query", known)
     else:
         data, label = (
