@@ -26,6 +26,11 @@ from .counting import Counts
 from .world import Gateway, Receiver, World, answers, says
 
 
+@pytest.fixture
+def population() -> dict[str, int]:
+    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+
+
 @dataclass
 class Scene:
     """What a case may use. ``run`` starts the gateway and begins to count."""

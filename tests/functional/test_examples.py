@@ -22,6 +22,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 Program = asyncio.subprocess.Process
 
 
+@pytest.fixture
+def population() -> dict[str, int]:
+    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+
+
 async def says(program: Program, *words: str) -> None:
     """Wait until it has printed all of these."""
     assert program.stdout is not None

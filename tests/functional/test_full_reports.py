@@ -1,5 +1,7 @@
 """Reports tell everything: mentions, quotes, articles, mini programs, announcements; and several replies."""
 
+import pytest
+
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from openwx.simulator.wire.shares import Article
@@ -9,6 +11,11 @@ from .world import Gateway, Receiver, World, says
 
 GROUP = "PERL学习交流"
 ME = "我是谁"
+
+
+@pytest.fixture
+def population() -> dict[str, int]:
+    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
 
 
 async def test_whom_a_text_mentions(api: Gateway, account: Account, receiver: Receiver) -> None:
