@@ -13,7 +13,6 @@ from tests.functional.conftest import (  # noqa: F401  fixtures
     is_fresh,
     openwx,
     peer,
-    population,
     receiver,
     simulator,
     world,
@@ -42,6 +41,12 @@ class Complaints(list[str]):
     def _on_console(self, message: object) -> None:
         if getattr(message, "type", "") in ("error", "warning"):
             self.append(str(getattr(message, "text", message)))
+
+
+@pytest.fixture
+def population() -> dict[str, int]:
+    """Return how many of everybody; one group is large, as the pages must show it."""
+    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
 
 
 @pytest.fixture

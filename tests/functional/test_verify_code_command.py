@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from openwx.config import AccessSettings, AccountSettings
 from tests.memory import MemoryTransports
@@ -57,7 +58,8 @@ async def test_what_is_no_code_is_not_sent(typed: Typed, digits: str) -> None:
 
 async def test_no_gateway_runs(openwx: Start, world: World) -> None:
     """In a process of its own, as a person starts it."""
-    command = await openwx("verify-code", "123456", OPENWX_DATA_DIR=str(world.data_dir))
+    own = {"OPENWX_DATA_DIR": str(world.data_dir), "OPENWX_LISTEN__PORT": str(unused_port())}
+    command = await openwx("verify-code", "123456", **own)
     code, out, err = await command.ends(PATIENCE_S)
     assert (code, out) == (2, "")
     assert err == f"openwx: no openwx runs with data_dir {world.data_dir}\n"
