@@ -12,6 +12,7 @@ import aiohttp
 import aiohttp_socks
 from aiohttp.client_reqrep import ClientRequest
 
+from openwx import unwanted
 from openwx.config.proxies import Proxy
 from openwx.errors import ProxyTrouble
 from openwx.neterrors import cause, describe
@@ -76,6 +77,9 @@ async def _within(
     task = asyncio.ensure_future(connecting)
     try:
         await asyncio.wait({task}, timeout=limit_s)
+    except asyncio.CancelledError:
+        unwanted.end(task, aiohttp.connector.Connection.close)
+        raise
     finally:
         while not task.done():
             task.cancel()

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
+from openwx import unwanted
 from openwx.api.peers.call import Call
 from openwx.api.peers.hop import BACK, Hop
 from openwx.cluster.directory import Directory, Owner
@@ -124,6 +125,7 @@ class PeerClient:
         """
         hop = call.hop_to(owner, self._directory.node)
         asking = asyncio.ensure_future(self._request(owner.node, call, hop))
+        response: aiohttp.ClientResponse | None = None
         try:
             is_over = False
             while not asking.done():
@@ -131,9 +133,11 @@ class PeerClient:
                 if is_over and not asking.done():
                     raise Lost(f"{owner.node.node} does not own {call.account} any more")
                 is_over = not asking.done() and not await self._still_owns(owner, call.account)
-            return asking.result()
+            response = asking.result()
+            return response
         finally:
-            asking.cancel()
+            if response is None:
+                unwanted.end(asking, aiohttp.ClientResponse.close)
 
     async def connect(self, owner: Owner, call: Call) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket to the owner. Raise as ``ask``, and ``aiohttp.WSServerHandshakeError``."""

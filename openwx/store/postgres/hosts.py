@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from openwx import unwanted
 from openwx.store.base import JournalError
 
 
@@ -63,14 +64,7 @@ async def _first_of(tries: list[asyncio.Future[asyncpg.Connection]]) -> asyncpg.
                     return one.result()
     finally:  # without a pause, in which a cancellation could lose what has been made
         for one in tries:
-            one.cancel()
-            one.add_done_callback(_end)
+            unwanted.end(one, asyncpg.Connection.terminate)
     errors = [error for one in tries if (error := one.exception()) is not None]
     # A host that is away says less than one that refuses.
     raise next((one for one in errors if not isinstance(one, OSError)), errors[-1])
-
-
-def _end(tried: asyncio.Future[asyncpg.Connection]) -> None:
-    """End a connection that nobody takes, if it has been made."""
-    if not tried.cancelled() and tried.exception() is None:
-        tried.result().terminate()

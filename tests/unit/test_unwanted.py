@@ -1,0 +1,75 @@
+"""What a task makes for somebody who is gone is closed, in whichever step it is made."""
+
+import asyncio
+
+import aiohttp_socks
+import pytest
+from aiohttp import ClientTimeout
+
+from openwx import unwanted
+from openwx.config.proxies import Proxy
+from openwx.transports.socks import SocksConnector
+
+
+class Made:
+    """A connection."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Making:
+    """Makes a connection in two steps."""
+
+    def __init__(self) -> None:
+        self.made: list[Made] = []
+
+    async def __call__(self, *_: object) -> Made:
+        await asyncio.sleep(0)
+        self.made.append(Made())
+        return self.made[0]
+
+    @property
+    def open(self) -> list[object]:
+        return [one for one in self.made if not one.is_closed]
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_what_a_task_makes(steps: int) -> None:
+    make = Making()
+    task = asyncio.ensure_future(make())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    unwanted.end(task, Made.close)
+    await asyncio.wait({task})
+    await asyncio.sleep(0)
+    assert make.open == []
+
+
+async def test_a_task_that_fails() -> None:
+    task = asyncio.ensure_future(asyncio.wait_for(asyncio.Event().wait(), 0))
+    await asyncio.wait({task})
+    unwanted.end(task, print)
+    await asyncio.sleep(0)
+    assert isinstance(task.exception(), TimeoutError)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_connection_through_a_socks_proxy(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    make = Making()
+    monkeypatch.setattr(aiohttp_socks.ProxyConnector, "connect", make.__call__)
+    monkeypatch.setattr("aiohttp.connector.Connection", Made)
+    async with SocksConnector(Proxy("socks5", "127.0.0.1", 1)) as connector:
+        call = connector.connect(None, [], ClientTimeout(sock_connect=60))  # type: ignore[arg-type]
+        asking = asyncio.ensure_future(call)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking})
+        await asyncio.sleep(0)
+        wanted: list[object] = [] if asking.cancelled() else [asking.result()]
+        assert make.open == wanted
