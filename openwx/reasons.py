@@ -1,6 +1,4 @@
 """Why an account is in its state: stable codes with parameters, and their wording in English.
-Transports and accounts give them.
-
 Transports and accounts give a ``Reason``; programs compare its code. It is worded at the edge: ``Reason.text`` for the
 API (``state_reason``) and the log, the console in the language of its reader.
 """

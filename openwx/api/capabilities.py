@@ -1,7 +1,5 @@
 """What a route needs of an account's transport, and the answer where that lacks it (code -10).
-``endpoints`` asks it for each route, and handlers for what depends on parameters.
-
-``route(needs=…)`` declares it, and the endpoints check it; handlers call ``require`` for what depends on parameters.
+``route(needs=…)`` declares it, and ``endpoints`` checks it; handlers call ``require`` for what depends on parameters.
 """
 
 from typing import TYPE_CHECKING

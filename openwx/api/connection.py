@@ -18,6 +18,7 @@ from openwx.api import answers
 from openwx.api.chunked_json import CHUNK, in_chunks
 from openwx.api.lenient_head import LenientHead
 from openwx.origins import address_of
+from openwx.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ MAX_COUNTED = 1024 * 1024
 REFUSED_AT_ONCE = 64
 """Connections beyond the limit that are answered 429; more are closed without an answer."""
 
+LOG_EVERY_S = 3600.0
+"""How often it is logged that aiohttp's parser failed with an error of one kind."""
+
+_failures = Throttle(LOG_EVERY_S)
 _answered = metrics.REQUESTS.of(metrics.OTHER).answered
 
 
@@ -279,8 +284,11 @@ class Connection(web.RequestHandler):
     # -- what goes wrong ---------------------------------------------------------------------------------------
 
     def _refuse_address(self, error: Exception) -> None:
-        """Answer a request whose address, such as ``http://[]@``, made aiohttp's parser fail."""
-        logger.debug("a malformed address from %s: %s", self.peername, type(error).__name__)
+        """Answer a request whose address, such as ``http://[]@``, made aiohttp's parser fail; or perhaps a bug did."""
+        kind = type(error).__name__
+        level = logging.WARNING if _failures.allows(kind) else logging.DEBUG
+        words = "%s: the HTTP parser failed, as it does at a malformed address: %s: %s"
+        logger.log(level, words, self.peername, kind, error)
         answer = answers.malformed(InvalidURLError("the address"))
         _answered(answer.code)
         if self._tcp is not None and not self._is_answering:

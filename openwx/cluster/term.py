@@ -223,13 +223,16 @@ class Term:
     async def _launch(self) -> Account | None:
         """Start the account with what its row says now. None: it is not to start."""
         shared, name = self._shared, self._name
-        settings = shared.rows.settings_of(name)
-        if settings is None:
-            log.error("%s: cannot run on this node: its settings are not known here", name)
-            self._goal = Goal.HAND_OVER
-            return None
-        if not await self._unless_told(self._prepare(settings)) or self._goal is not None:
-            return None
+        settings = None
+        while settings is None or settings != shared.rows.settings_of(name):
+            # Again where it was stopped, and started with others, meanwhile.
+            settings = shared.rows.settings_of(name)
+            if settings is None:
+                log.error("%s: cannot run on this node: its settings are not known here", name)
+                self._goal = Goal.HAND_OVER
+                return None
+            if not await self._unless_told(self._prepare(settings)) or self._goal is not None:
+                return None
         self._settings = settings
         self._account = shared.manager.adopt(name, settings, self._gate)
         return self._account

@@ -1,4 +1,6 @@
-"""Settings of one account from texts, which a caller of the API gives. ``start_client`` calls it."""
+"""Settings of one account from texts, which a caller of the API gives, and what names accounts may have.
+``start_call`` reads a call with it, ``registry`` what was saved of one, and ``directory`` asks for names.
+"""
 
 from collections.abc import Mapping
 from typing import get_origin

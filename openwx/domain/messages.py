@@ -1,7 +1,5 @@
 """Messages of any transport: one class for each ``format`` of a report (contract, section 3).
-Transports make them, ``EventRecorder`` records them.
-
-A transport makes them; ``reporter/payload.py`` turns them into the JSON of reports.
+Transports make them, ``EventRecorder`` records them, and ``reporter/payload.py`` turns them into the JSON of reports.
 """
 
 from typing import Any, ClassVar

@@ -1,5 +1,5 @@
 """Keeps the store of media as the journal needs it: what a batch names is put before it, and deleted after the last.
-``service`` runs it.
+``AccountFiles`` makes one for its account, which runs it; ``service`` calls ``tidy``.
 
 With the folder of media as the store, nothing is copied and nothing is deleted.
 """

@@ -1,4 +1,5 @@
 """Connects to the one of a URL's hosts that can be written, also while another one does not answer at all.
+``connections`` makes every connection with it.
 
 All are asked at once. One after the other, a host whose machine is gone would take the time of those behind it; and
 from a standby, a read could miss what was written.
@@ -6,7 +7,7 @@ from a standby, a read could miss what was written.
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -42,13 +43,26 @@ async def connect(url: str, **options: Any) -> asyncpg.Connection:
 
 
 def each_host(url: str) -> list[str]:
-    """Return a URL for each of the hosts that a URL names, separated by commas. Raise ``ValueError``."""
+    """Return a URL for each of the hosts that a URL names, separated by commas, before its path or as ``?host=``.
+
+    Raise ``ValueError``.
+    """
     parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
+    user, at, before_path = parts.netloc.rpartition("@")
+    query = dict(parse_qsl(parts.query))
+    hosts = (before_path or query.get("host", "")).split(",")
+    if len(hosts) == 1:
         return [url]
+    if not any(hosts):
+        raise ValueError("commas, and no host")
+    if before_path:
+        return [urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts if host]
+    ports = query.get("port", "").split(",")
+    ports *= len(hosts) if len(ports) == 1 else 1
     return [
-        urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",") if host
+        f"{url.partition('?')[0]}?{urlencode(query | {'host': host, 'port': port})}"
+        for host, port in zip(hosts, ports, strict=True)
+        if host
     ]
 
 

@@ -34,22 +34,25 @@ WITH leaving AS (UPDATE nodes SET draining = true WHERE incarnation = $1 RETURNI
 SELECT pg_notify(current_schema()::text, '') FROM leaving"""
 _BEATS = "SELECT incarnation, node, beat, lease FROM nodes WHERE incarnation <> $1"
 _DECLARE_DEAD = "DELETE FROM nodes WHERE incarnation = $1 AND beat = $2 RETURNING node"
+NO_OTHER_OWNS = (
+    "NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)"
+)
+"""The condition of an account ``a`` that no member owns but the one that asks."""
 _MAKE = "INSERT INTO accounts (account) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT (account) DO NOTHING"
-_FREE = """
+_FREE = f"""
 SELECT a.account, a.epoch FROM accounts a WHERE a.account = ANY ($2::text[])
-    AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
-    AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""
+    AND {NO_OTHER_OWNS} AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""  # noqa: S608 - ours
 # A row may be locked for a moment, such as by the last prune of a former owner. A term never comes back, not even after
 # a failover that lost some.
-_CLAIM = """
+_CLAIM = f"""
 WITH free AS (
     SELECT a.account FROM accounts a JOIN unnest($2::text[], $3::bigint[]) AS q (account, epoch) USING (account, epoch)
-    WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
+    WHERE {NO_OTHER_OWNS}
     ORDER BY a.account FOR UPDATE OF a SKIP LOCKED)
 UPDATE accounts a SET incarnation = $1, next = NULL,
     epoch = greatest(a.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 FROM free WHERE a.account = free.account AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)
-RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""
+RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""  # noqa: S608 - ours
 _TERMS = "SELECT account, epoch FROM accounts WHERE incarnation = $1"
 # The hint makes others claim at once; polling alone suffices.
 _RELEASE = """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from openwx.store.postgres.ownership import NO_OTHER_OWNS
 from openwx.store.records import (
     Counts,
     DeliveryKey,
@@ -119,14 +120,11 @@ SELECT {_FIELDS}, d.created, d.tries, ARRAY[d.target] AS targets, d.status = 0 A
 WHERE d.account = $1 AND d.report_id = ANY ($3::bigint[]) AND d.unit = $2"""  # noqa: S608 - ours
 COMMIT_SOMETHING = "SELECT pg_logical_emit_message(true, 'openwx', repeat('x', $1))"
 PRUNE = "SELECT prune_1($1, $2, $3, $4, $5, $6)"
-_NO_OTHER_OWNS = (
-    "NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)"
-)
-PRUNABLE = f"SELECT account FROM accounts a WHERE {_NO_OTHER_OWNS} ORDER BY account"  # noqa: S608 - ours
+PRUNABLE = f"SELECT account FROM accounts a WHERE {NO_OTHER_OWNS} ORDER BY account"  # noqa: S608 - ours
 PRUNE_OLD = {
     table: f"""
 DELETE FROM {table} WHERE (account, key) IN (
-    SELECT v.account, v.key FROM {table} v JOIN accounts a ON a.account = v.account AND {_NO_OTHER_OWNS}
+    SELECT v.account, v.key FROM {table} v JOIN accounts a ON a.account = v.account AND {NO_OTHER_OWNS}
     WHERE v.created < $2 ORDER BY v.created LIMIT $3 FOR UPDATE OF v SKIP LOCKED) RETURNING 1"""  # noqa: S608 - ours
     for table in ("media", "keys")
 }

@@ -1,5 +1,7 @@
 """Creates and migrates the schema. Migrations only add, so that the version before goes on working beside this one.
 Each start calls it.
+
+Version 1 is that of the first release. Until then it changes in place, so a schema of an earlier clone is not migrated.
 """
 
 import asyncpg

@@ -1,6 +1,4 @@
 """The digits that a phone shows at some logins, on their way from a caller to the login that needs them.
-``LoginFlow`` waits for them.
-
 ``ILinkTransport.verify_code`` hands them in; ``LoginFlow`` waits for them.
 """
 

@@ -1,7 +1,5 @@
 """A bot of iLink as a ``Transport``: one client with its sends, transfers and local names behind one object.
-``service`` makes it.
-
-``ILinkTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
+``ILinkTransports`` makes one for each account, which knows ``openwx.transports.base`` alone; ``service`` makes that.
 """
 
 import logging

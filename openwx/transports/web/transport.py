@@ -1,7 +1,5 @@
 """Web WeChat as a ``Transport``: one client with its transfers and contact actions behind one object.
-``service`` makes it.
-
-``WebTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
+``WebTransports`` makes one for each account, which knows ``openwx.transports.base`` alone; ``service`` makes that.
 """
 
 import logging

@@ -3,12 +3,13 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from openwx.accounts.check_event import EventBuffer
+from openwx.accounts.idempotency import KeyedCall, Outcome
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.message_search import HistoryPage
@@ -51,12 +52,26 @@ class Buffer(EventBuffer):
             self.waiting.clear()
 
 
+class Keys:
+    """Calls with keys, all of which have ended."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[Outcome]] = {}
+
+    async def has_ended(self, key: str) -> bool:
+        return key in self.calls
+
+    async def outcomes(self, key: str) -> list[Outcome]:
+        return self.calls[key]
+
+
 class Outgoing:
     """Takes what is sent, unless something ``happens`` to it instead."""
 
     def __init__(self, contacts: ContactBook) -> None:
         self.sent: list[tuple[str, str]] = []
         self.happens: Exception | None = None
+        self.keys = Keys()
         self._contacts = contacts
 
     def everybody(self) -> list[Chat]:
@@ -86,6 +101,19 @@ class Outgoing:
             for what in whats:
                 self._take(chat, what)
         return [f"uid-{number + 1}" for number in range(len(chats) * len(whats))]
+
+    async def send_once(
+        self,
+        key: str,
+        asked: str,
+        find: Callable[[], Awaitable[tuple[list[Chat], list[str | OutgoingMedia]]]],
+        **_: object,
+    ) -> KeyedCall:
+        chats, whats = await find()
+        if key not in self.keys.calls:
+            await self.send_later(chats, whats)
+            self.keys.calls[key] = [Outcome(chat.id, "123") for chat in chats for _ in whats]
+        return KeyedCall(asked, [f"uid-{number + 1}" for number in range(len(chats))], len(chats))
 
     def _take(self, chat: Chat, what: str | OutgoingMedia) -> None:
         if self.happens is not None:

@@ -1,6 +1,7 @@
 """What aiohttp itself refuses is answered in the envelope, too."""
 
 import asyncio
+import logging
 import time
 from email.utils import parsedate_to_datetime
 
@@ -8,7 +9,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from openwx.api import connection
 from openwx.api.connection import Connection
+from openwx.throttle import Throttle
 
 from .serving import Api
 
@@ -61,6 +64,18 @@ async def test_envelope(api: Api, request_: bytes, status: int) -> None:
     assert answer["status"]
     if status == 405:
         assert "Allow: GET, HEAD, OPTIONS, POST" in lines
+
+
+async def test_a_failure_of_the_parser_is_logged_once_an_hour(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a bug, and a stranger may cause it as often as they want."""
+    monkeypatch.setattr(connection, "_failures", Throttle(connection.LOG_EVERY_S))
+    for _ in range(3):
+        await api.raw(b"GET http://[]@ HTTP/1.1\r\n" + END)
+    failures = [one for one in caplog.records if "the HTTP parser failed" in one.message]
+    assert [one.levelname for one in failures if one.levelno > logging.DEBUG] == ["WARNING"]
+    assert "Error: " in failures[0].message
 
 
 async def test_only_the_first_line_is_mended(api: Api) -> None:

@@ -533,6 +533,32 @@ async def test_what_was_stopped_and_started_between_two_looks_runs_with_its_last
         assert first.was == ["stopped"]
 
 
+async def test_what_was_stopped_and_started_before_it_runs_has_its_last_settings(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(journal, 0)
+    table, manager = world.table, world.manager
+    started = b'{"started_with":{"client":"n0","transport":"%s"},"start":"%s"}'
+    table.rows["n0"] = account("n0", settings=started % (b"web", b"1"))
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+    state = journal.state
+
+    async def slow_state(name: str) -> dict[str, bytes]:
+        asked.set()
+        await goes_on.wait()
+        return await state(name)
+
+    monkeypatch.setattr(journal, "state", slow_state)
+    async with world.running():
+        await asked.wait()
+        table.set("n0", settings=started % (b"ilink", b"2"))
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1)
+        goes_on.set()
+        await until(lambda: "n0" in manager.all)
+        assert manager.settings_of["n0"].transport == "ilink"
+
+
 @pytest.mark.parametrize("has_row", [False, True])
 async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
     world: World, has_row: bool

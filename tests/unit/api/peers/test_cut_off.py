@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
 
 import pytest
 
@@ -14,10 +16,12 @@ from tests.patience import PATIENCE_S
 
 from .nodes import Nodes, OneNode
 
-NET = f"10.97.{os.getpid() % 250}"
+NET = ip_address("10.128.0.0") + 4 * (os.getpid() % 2**21)
+"""Four addresses that no other process of these tests has."""
+NEAR, FAR = NET + 1, NET + 2
 SILENT = f"""
 import socket, time
-listener = socket.create_server(("{NET}.2", 0))
+listener = socket.create_server(("{FAR}", 0))
 print(listener.getsockname()[1], flush=True)
 connection, _ = listener.accept()
 connection.recv(65536)
@@ -38,21 +42,24 @@ class Elsewhere:
         self.name = f"openwx-cut-{os.getpid()}"
         self.near = f"owx{os.getpid()}"
 
-    def make(self) -> None:
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Make it; the link goes with the namespace in the end."""
         far = f"{self.near}-in"
         ip("netns", "add", self.name)
-        ip("link", "add", self.near, "type", "veth", "peer", "name", far, "netns", self.name)
-        for inside, link, address in ((), self.near, "1"), (("-n", self.name), far, "2"):
-            ip(*inside, "addr", "add", f"{NET}.{address}/30", "dev", link)
-            ip(*inside, "link", "set", link, "up")
+        try:
+            ip("link", "add", self.near, "type", "veth", "peer", "name", far, "netns", self.name)
+            for inside, link, address in ((), self.near, NEAR), (("-n", self.name), far, FAR):
+                ip(*inside, "addr", "add", f"{address}/30", "dev", link)
+                ip(*inside, "link", "set", link, "up")
+            yield
+        finally:
+            ip("netns", "del", self.name)
 
     def cut(self) -> None:
         """Lose all packets."""
         command = ("tc", "qdisc", "replace", "dev", self.near, "root", "blackhole")
         subprocess.run(command, check=True, capture_output=True)
-
-    def remove(self) -> None:
-        ip("netns", "del", self.name)
 
 
 @pytest.fixture
@@ -64,9 +71,8 @@ def elsewhere() -> Iterator[Elsewhere]:
     ):
         pytest.skip("network namespaces need root, and the programs ip and tc (iproute2)")
     one = Elsewhere()
-    one.make()
-    yield one
-    one.remove()
+    with one.made():
+        yield one
 
 
 async def test_a_caller_does_not_wait_for_a_node_that_is_cut_off(
@@ -81,7 +87,7 @@ async def test_a_caller_does_not_wait_for_a_node_that_is_cut_off(
     assert node.stdout is not None
     try:
         port = int(await node.stdout.readline())
-        nodes.table.moves("b", f"http://{NET}.2:{port}")
+        nodes.table.moves("b", f"http://{FAR}:{port}")
         calling = asyncio.create_task(
             a.get("send_friend_message", client="bob", id="@a", content="hi")
         )

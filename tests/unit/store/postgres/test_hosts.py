@@ -116,3 +116,47 @@ async def test_no_connection_outlives_its_cancellation(
     await until(lambda: [one for one in made if one not in left and not one.is_closed()] == wanted)
     for one in made:
         one.terminate()
+
+
+@pytest.mark.parametrize(
+    ("url", "urls"),
+    [
+        ("postgresql://u@a/db", ["postgresql://u@a/db"]),
+        ("postgresql:///db?host=a", ["postgresql:///db?host=a"]),
+        ("postgresql://u@a:1,,b/db?x=y", ["postgresql://u@a:1/db?x=y", "postgresql://u@b/db?x=y"]),
+        (
+            "postgresql://u@/db?host=a,b:2&sslmode=require",
+            [
+                "postgresql://u@/db?host=a&sslmode=require&port=",
+                "postgresql://u@/db?host=b%3A2&sslmode=require&port=",
+            ],
+        ),
+        (
+            "postgresql:///db?host=a,/run,c&port=1,2,3",
+            [f"postgresql:///db?host={one}" for one in ("a&port=1", "%2Frun&port=2", "c&port=3")],
+        ),
+        (
+            "postgresql:///db?host=a,b&port=7",
+            ["postgresql:///db?host=a&port=7", "postgresql:///db?host=b&port=7"],
+        ),
+    ],
+)
+def test_the_hosts_of_a_url(url: str, urls: list[str]) -> None:
+    assert hosts.each_host(url) == urls
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u@,/db", "postgresql:///db?host=,", "postgresql:///db?host=a,b&port=1,2,3"],
+)
+async def test_a_url_whose_hosts_make_no_sense(url: str) -> None:
+    with pytest.raises(hosts.InvalidUrl):
+        await hosts.connect(url)
+
+
+async def test_hosts_after_the_path_are_asked_at_once(address: Address) -> None:
+    async with asyncio.timeout(PATIENCE_S), silent_host() as silent:
+        url = f"postgresql://postgres@/postgres?host={silent},{host_of(address.url)}"
+        connection = await hosts.connect(url)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
