@@ -76,7 +76,30 @@ inline forget_loose(n) { loose[n] = NOTHING; of_former[n] = 0 }
 
 inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
 
-/* States that differ in nothing that matters are one state. After each step `forget` drops what will do nothing:
+/* What the store asks of a statement. */
+#ifdef BEATS_FOR_ANY
+#define MAY_BEAT(n, whose) (row[n] != NONE)
+#else
+#define MAY_BEAT(n, whose) (row[n] == whose)
+#endif
+#define MAY_CLAIM(n, a, whose) (row[n] == whose && (owner[a] == NOBODY || owner[a] == n))
+#ifdef RELEASES_FOR_ANY
+#define MAY_RELEASE(n, a, whose) (row[n] == whose)
+#else
+#define MAY_RELEASE(n, a, whose) (row[n] == whose && owner[a] == n)
+#endif
+
+/* It hears that its row is gone. */
+inline leave(n) {
+    process[n] = OUT; left[n] = 0;
+#ifndef KEEPS_ACCOUNTS
+    holds[n] = 0
+#endif
+}
+
+/* States that differ in nothing that matters are one state. Nodes are alike, and so are accounts: which of them is called
+   0 makes no difference. So they are sorted after each step, which leaves a twelfth of the states. Before that, `forget`
+   drops what will do nothing:
 
    - an answer to a beat that renews no deadline, for it is heard too late, and how old such a beat is;
    - a claim or a release of an incarnation whose row is gone: a row that is gone is never back, for a newer one is that of
@@ -85,34 +108,41 @@ inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
    - what a node holds whose row is gone and whose deadline is over. It can only beat, hear that it is gone, and join: it is
      like one that has heard so. Its beat may be executed at any moment, so the hearing of that needs no state of its own.
 
-   Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted then, which
-   leaves a twelfth of the states.
-
-   PLAIN: nothing of this, to compare in small sizes, and to read a trace. The mutants leave out what they make wrong. */
+   All but the first rest on rules of this file; mutants of those rules leave out what rests on them. SORTED: nothing is
+   forgotten, so that nothing rests on any rule. PLAIN: nor is anything sorted; for small sizes, and to read a trace. */
 #ifdef PLAIN
+#define SORTED
 inline normalise() { skip }
-#else
+#endif
 #ifdef FROM_THE_ANSWER
 #define RENEWS(n) true
 #else
 #define RENEWS(n) (DEADLINE - age[n] > left[n])
 #endif
+#define IS_RELEASE(what) (what >= RELEASE && what < BEAT_OK)
 #ifdef GOES_ON_AFTER_RELEASE
 #define IS_IDLE_RELEASE(what, n, whose) false
 #else
 #ifdef RELEASE_WITHOUT_EPOCH
-#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && row[n] != whose)
+#define IS_IDLE_RELEASE(what, n, whose) (IS_RELEASE(what) && row[n] != whose)
 #else
-#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && (row[n] != whose || owner[what - RELEASE] != n))
+#define IS_IDLE_RELEASE(what, n, whose) (IS_RELEASE(what) && !MAY_RELEASE(n, what - RELEASE, whose))
 #endif
 #endif
 #define IS_IDLE(what, n, whose) (IS_IDLE_RELEASE(what, n, whose) || (what >= CLAIM && what < RELEASE && row[n] != whose))
+#if defined(NO_GATE) || defined(GOES_ON_AFTER_RELEASE)
+#define IS_AS_GOOD_AS_OUT(n) false
+#else
+#define IS_AS_GOOD_AS_OUT(n) (process[n] == IN && !MAY_BEAT(n, MINE) && left[n] == 0 && under_way[n] != BEAT_OK)
+#endif
 inline forget() {
     i = 0;
     do
     :: i < NODES ->
+        superseded[i] = superseded[i] & holds[i];
+#ifndef SORTED
         if
-        :: (IS_IDLE(loose[i], i, WHOSE(i)) || (loose[i] == BEAT && row[i] != WHOSE(i))) -> forget_loose(i)
+        :: (IS_IDLE(loose[i], i, WHOSE(i)) || (loose[i] == BEAT && !MAY_BEAT(i, WHOSE(i)))) -> forget_loose(i)
         :: else
         fi;
         if
@@ -120,22 +150,18 @@ inline forget() {
         :: under_way[i] == BEAT && !RENEWS(i) -> age[i] = DEADLINE
         :: else
         fi;
-#ifndef NO_GATE
-#ifndef GOES_ON_AFTER_RELEASE
         if
-        :: process[i] == IN && row[i] != MINE && left[i] == 0 && under_way[i] != BEAT_OK ->
-            process[i] = OUT; holds[i] = 0; end_answer(i)
+        :: IS_AS_GOOD_AS_OUT(i) -> leave(i); end_answer(i)
         :: else
         fi;
 #endif
-#endif
-        superseded[i] = superseded[i] & holds[i];
         i++
     :: else -> break
     od;
     i = 0
 }
 
+#ifndef PLAIN
 #define KEY(n) (row[n] + 3 * process[n] + 6 * under_way[n] + 128 * holds[n] + 512 * left[n] + 2048 * quiet[n] + 8192 * age[n] \
     + 32768 * (owner[0] == n) + 65536 * (owner[ACCOUNTS - 1] == n) + 131072 * superseded[n] \
     + 524288 * (loose[n] + 8 * of_former[n]))
@@ -256,7 +282,7 @@ inline execute(n, what, whose) {
     if
     :: what == BEAT ->
         if
-        :: row[n] == whose -> quiet[n] = 0; answer = BEAT_OK
+        :: MAY_BEAT(n, whose) -> quiet[n] = 0; answer = BEAT_OK
         :: else -> answer = BEAT_GONE
         fi
     :: what == JOIN ->
@@ -269,7 +295,7 @@ inline execute(n, what, whose) {
         fi
     :: what >= CLAIM && what < RELEASE ->
         if
-        :: row[n] == whose && (owner[what - CLAIM] == NOBODY || owner[what - CLAIM] == n) ->
+        :: MAY_CLAIM(n, what - CLAIM, whose) ->
             owner[what - CLAIM] = n;
             answer = CLAIM_OK + what - CLAIM;
             new_epoch(what - CLAIM)
@@ -277,7 +303,7 @@ inline execute(n, what, whose) {
         fi
     :: what >= RELEASE && what < BEAT_OK ->
         if
-        :: row[n] == whose && owner[what - RELEASE] == n -> owner[what - RELEASE] = NOBODY
+        :: MAY_RELEASE(n, what - RELEASE, whose) -> owner[what - RELEASE] = NOBODY
         :: else
         fi
     fi
@@ -310,12 +336,17 @@ inline give_up(n) {
 
 inline die(n) { process[n] = OUT; holds[n] = 0; left[n] = 0; end_answer(n) }
 
+#ifdef ONE_LATE /* of all nodes */
+#define MAY_COME_LOOSE(n) (loose[0] == NOTHING && loose[1] == NOTHING && loose[NODES - 1] == NOTHING)
+#else
+#define MAY_COME_LOOSE(n) (loose[n] == NOTHING)
+#endif
 inline let_loose(n) { loose[n] = under_way[n]; of_former[n] = 0 }
 
 inline hear(n) {
     if
     :: under_way[n] == BEAT_OK -> renew(n)
-    :: under_way[n] == BEAT_GONE -> holds[n] = 0; left[n] = 0; process[n] = OUT
+    :: under_way[n] == BEAT_GONE -> leave(n)
     :: under_way[n] == JOIN_OK -> renew(n); process[n] = IN
     :: under_way[n] >= CLAIM_OK ->
         holds[n] = holds[n] | (1 << (under_way[n] - CLAIM_OK));
@@ -331,7 +362,7 @@ inline arrive(n) {
     under_way[n] = answer;
     age[n] = (answer == NOTHING -> 0 : age[n]);
     answer = 0;
-#ifndef PLAIN
+#ifndef SORTED
     if
     :: under_way[n] == BEAT_GONE -> hear(n)
     :: else
@@ -378,12 +409,12 @@ proctype wire(byte n) {
     do
     :: d_step { IS_SENT(under_way[n]) -> arrive(n); normalise() }
     :: d_step { under_way[n] != NOTHING -> give_up(n); normalise() } /* cut before it, or its answer */
-    :: d_step { IS_SENT(under_way[n]) && loose[n] == NOTHING -> let_loose(n); give_up(n); normalise() } /* cut, and it arrives later */
+    :: d_step { IS_SENT(under_way[n]) && MAY_COME_LOOSE(n) -> let_loose(n); give_up(n); normalise() } /* cut, and it arrives later */
     :: d_step { loose[n] != NOTHING ->
         execute(n, loose[n], WHOSE(n)); forget_loose(n); answer = 0; check(); normalise() }
     /* killed */
     :: d_step { process[n] == IN || under_way[n] != NOTHING -> die(n); new_incarnation(n); normalise() }
-    :: d_step { IS_SENT(under_way[n]) && loose[n] == NOTHING -> let_loose(n); die(n); new_incarnation(n); normalise() }
+    :: d_step { IS_SENT(under_way[n]) && MAY_COME_LOOSE(n) -> let_loose(n); die(n); new_incarnation(n); normalise() }
     /* Somebody has seen its beat stand still for a lease, and removes its row if it still does. */
     :: d_step { row[n] != NONE && quiet[n] >= SILENCE -> row[n] = NONE; quiet[n] = 0; disown(n); check(); normalise() }
     od
