@@ -13,7 +13,6 @@
 #ifndef UNITS
 #define UNITS 2   /* by how many the numbers of an owner may be ahead of the store's; PLAIN: of each account, in all */
 #endif
-#define NOBODY NODES
 #define ALL ((1 << ACCOUNTS) - 1)
 #define HAS(set, a) ((set >> a) & 1)
 #define AT(n, a) ((n) * ACCOUNTS + (a))
@@ -30,7 +29,6 @@
      term may write in it at any moment, in vain; one that has none does nothing, which that one may do as well. So they
      are one state: who has no term has a former one.
    - An empty unit takes an id, too. No report ever has it, so ids are asked for more than they promise.
-   - Whose copy came loose matters only while its group is under way: what is known of one holds for the other.
 
    PLAIN: nothing of this, for mutants that break a reason given here, to compare in small sizes, and to read a trace. */
 #if defined(NO_FENCE) || defined(NO_UNIT) || defined(IDS_OF_A_SEQUENCE) || defined(NEWER_BEFORE_DOUBTFUL)
@@ -39,7 +37,7 @@
 
 /* -- the store ------------------------------------------------------------------------------------- */
 byte unit[ACCOUNTS];
-byte last_id[ACCOUNTS];   /* the highest id of a report */
+byte last_id[ACCOUNTS];   /* the highest id of a report, or of an empty unit */
 byte void_of[ACCOUNTS];   /* the last unit that was written empty */
 
 /* -- the nodes ------------------------------------------------------------------------------------- */
@@ -56,23 +54,23 @@ byte count[SIZE];      /* its newest unit */
 byte cached[NODES];
 #endif
 
-/* -- the group of each node, with its copy that came loose (one at a time) at the index NODES ---------- */
-#define LOOSE NODES
+/* -- the group of each node, and at COPY its copy that came loose (one of each node at a time) ----------- */
+#define COPY(n) (NODES + (n))
 #define IDLE 0
 #define GROUP 1        /* sent, or to be sent (again): it may be executed at any moment, so that is one state */
 #define FENCED 2       /* answered so; the rows are looked at next */
 #define VOID 3         /* an empty group with its units, sent, or to be sent */
-byte stage[NODES + 1];
-byte accounts[NODES + 1];
-byte its_term[SIZE + ACCOUNTS];
-byte its_unit[SIZE + ACCOUNTS];
-byte its_id[SIZE + ACCOUNTS];
+byte stage[2 * NODES];
+byte accounts[2 * NODES];
+byte its_term[2 * SIZE];
+byte its_unit[2 * SIZE];
+byte its_id[2 * SIZE];
 bit in_doubt[NODES];
-byte stored[NODES + 1];   /* accounts whose batch is in the store */
-byte denied[NODES + 1];   /* accounts whose caller was told that it is not, and never will be */
-byte sender = NOBODY;     /* of the loose one, while it has that group */
+byte stored[2 * NODES];   /* accounts whose batch is in the store */
+byte denied[2 * NODES];   /* accounts whose caller was told that it is not, and never will be */
+bit is_of_group[NODES];   /* whether the copy is of the group that the node has now */
 
-byte i, k; /* of d_steps alone, and 0 in between, as are others below */
+byte i, j, k; /* of d_steps alone, and 0 in between, as are others below */
 bit is_fenced;
 
 #ifdef PLAIN
@@ -85,7 +83,7 @@ inline renumber(a) {
     :: k > 0 ->
         i = 0;
         do
-        :: i <= NODES ->
+        :: i < 2 * NODES ->
             assert(its_term[AT(i, a)] != CURRENT || its_unit[AT(i, a)] >= unit[a]); /* a group is its owner's newest */
             rebase(its_unit[AT(i, a)]); rebase(its_id[AT(i, a)]);
             if
@@ -103,17 +101,18 @@ inline renumber(a) {
 
 #define KEY_OF(n, a) (term[AT(n, a)] + 3 * its_term[AT(n, a)] + 9 * count[AT(n, a)] + 45 * its_unit[AT(n, a)])
 #define KEY(n) (KEY_OF(n, 0) + 256 * KEY_OF(n, ACCOUNTS - 1) + 65536 * (stage[n] + 4 * accounts[n] + 16 * in_doubt[n] \
-    + 32 * stored[n] + 128 * denied[n] + 512 * (sender == n)))
+    + 32 * stored[n] + 128 * stored[COPY(n)] + 512 * accounts[COPY(n)] + 2048 * (stage[COPY(n)] == VOID) \
+    + 4096 * is_of_group[n]))
+#define SWAP_ACCOUNTS(a, b) SWAP(its_term, a, b); SWAP(its_unit, a, b); SWAP(its_id, a, b)
 #define SWAP_OF(a) SWAP(term, AT(i, a), AT(i + 1, a)); SWAP(count, AT(i, a), AT(i + 1, a)); \
-    SWAP(its_term, AT(i, a), AT(i + 1, a)); SWAP(its_unit, AT(i, a), AT(i + 1, a)); SWAP(its_id, AT(i, a), AT(i + 1, a))
+    SWAP_ACCOUNTS(AT(i, a), AT(i + 1, a)); SWAP_ACCOUNTS(AT(COPY(i), a), AT(COPY(i + 1), a))
+#define SWAP_GROUPS(a, b) SWAP(stage, a, b); SWAP(accounts, a, b); SWAP(stored, a, b); SWAP(denied, a, b)
 inline swap_nodes() {
     SWAP_OF(0);
 #if ACCOUNTS > 1
     SWAP_OF(1);
 #endif
-    SWAP(stage, i, i + 1); SWAP(accounts, i, i + 1); SWAP(in_doubt, i, i + 1); SWAP(stored, i, i + 1);
-    SWAP(denied, i, i + 1);
-    sender = (sender == i -> i + 1 : (sender == i + 1 -> i : sender))
+    SWAP_GROUPS(i, i + 1); SWAP_GROUPS(COPY(i), COPY(i + 1)); SWAP(in_doubt, i, i + 1); SWAP(is_of_group, i, i + 1)
 }
 inline sort_nodes() {
     i = 0;
@@ -126,14 +125,15 @@ inline sort_nodes() {
 
 #if ACCOUNTS > 1
 /* The key of an account is the same in whatever order its nodes are. */
-#define FACTOR(n, a) (KEY_OF(n, a) + 256 * (stage[n] + 4 * HAS(accounts[n], a) + 8 * HAS(stored[n], a) + 16 * in_doubt[n]))
+#define FACTOR(n, a) (KEY_OF(n, a) + 256 * (HAS(accounts[n], a) + 2 * HAS(stored[n], a) + 4 * in_doubt[n] + 8 * (stage[n] == VOID)) \
+    + 4096 * (HAS(accounts[COPY(n)], a) + 2 * HAS(stored[COPY(n)], a)))
 int keys[2];
 #define MIRRORED(set) set = ((set & 1) << 1) | (set >> 1)
 inline swap_accounts() {
     i = 0;
     do
-    :: i <= NODES ->
-        SWAP(its_term, AT(i, 0), AT(i, 1)); SWAP(its_unit, AT(i, 0), AT(i, 1)); SWAP(its_id, AT(i, 0), AT(i, 1));
+    :: i < 2 * NODES ->
+        SWAP_ACCOUNTS(AT(i, 0), AT(i, 1));
         MIRRORED(accounts[i]); MIRRORED(stored[i]); MIRRORED(denied[i]);
         if
         :: i < NODES -> SWAP(term, AT(i, 0), AT(i, 1)); SWAP(count, AT(i, 0), AT(i, 1))
@@ -145,8 +145,7 @@ inline swap_accounts() {
     SWAP(unit, 0, 1); SWAP(last_id, 0, 1); SWAP(void_of, 0, 1)
 }
 inline sort_accounts() {
-    keys[0] = HAS(accounts[LOOSE], 0) + 2 * HAS(stored[LOOSE], 0) + 4 * void_of[0] + 32 * its_unit[AT(LOOSE, 0)];
-    keys[1] = HAS(accounts[LOOSE], 1) + 2 * HAS(stored[LOOSE], 1) + 4 * void_of[1] + 32 * its_unit[AT(LOOSE, 1)];
+    keys[0] = void_of[0]; keys[1] = void_of[1];
     i = 0;
     do
     :: i < NODES ->
@@ -184,11 +183,24 @@ inline normalise() {
 #define IS_NEW(x, a) (unit[a] < its_unit[AT(x, a)])
 #endif
 
-inline forget_loose() {
-    stage[LOOSE] = IDLE; accounts[LOOSE] = 0; stored[LOOSE] = 0; denied[LOOSE] = 0; sender = NOBODY;
+inline forget_loose(n) {
+    stage[COPY(n)] = IDLE; accounts[COPY(n)] = 0; stored[COPY(n)] = 0; denied[COPY(n)] = 0; is_of_group[n] = 0;
     i = 0;
     do
-    :: i < ACCOUNTS -> its_term[AT(LOOSE, i)] = 0; its_unit[AT(LOOSE, i)] = 0; its_id[AT(LOOSE, i)] = 0; i++
+    :: i < ACCOUNTS -> its_term[AT(COPY(n), i)] = 0; its_unit[AT(COPY(n), i)] = 0; its_id[AT(COPY(n), i)] = 0; i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+/* Whether the store would refuse it. */
+inline look_at_fence(x) {
+    is_fenced = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        is_fenced = is_fenced || (HAS(accounts[x], i) && !(IS_MINE(x, i) && IS_NEW(x, i)));
+        i++
     :: else -> break
     od;
     i = 0
@@ -198,39 +210,26 @@ inline forget_loose() {
 inline prune_loose() {
 #ifndef NO_FENCE
 #ifndef NO_UNIT
-    is_fenced = 0;
-    i = 0;
+    j = 0;
     do
-    :: i < ACCOUNTS ->
-        is_fenced = is_fenced || (HAS(accounts[LOOSE], i) && !(IS_MINE(LOOSE, i) && IS_NEW(LOOSE, i)));
-        i++
+    :: j < NODES ->
+        look_at_fence(COPY(j));
+        if
+        :: is_fenced -> forget_loose(j)
+        :: else
+        fi;
+        j++
     :: else -> break
     od;
-    i = 0;
-    if
-    :: is_fenced -> forget_loose()
-    :: else
-    fi;
+    j = 0;
+#endif
+#endif
     is_fenced = 0
-#else
-    skip
-#endif
-#else
-    skip
-#endif
 }
 
 /* The statement `x` (a node's, or the loose one) is executed: `is_fenced` says how it ended. */
 inline execute(x, is_void) {
-    is_fenced = 0;
-    i = 0;
-    do
-    :: i < ACCOUNTS ->
-        is_fenced = is_fenced || (HAS(accounts[x], i) && !(IS_MINE(x, i) && IS_NEW(x, i)));
-        i++
-    :: else -> break
-    od;
-    i = 0;
+    look_at_fence(x);
     do
     :: i < ACCOUNTS && HAS(accounts[x], i) && !is_fenced ->
         unit[i] = its_unit[AT(x, i)];
@@ -251,25 +250,26 @@ inline execute(x, is_void) {
     i = 0
 }
 
-/* The loose statement and its sender's group are of one batch each: what is known of one holds for the other. */
+/* The copy and the group are of the same batches: what is known of one holds for the other. */
 inline share(from, to) { stored[to] = stored[from]; denied[to] = denied[from] }
 
 inline let_loose(n) {
-    stage[LOOSE] = stage[n]; accounts[LOOSE] = accounts[n]; sender = n;
+    stage[COPY(n)] = stage[n]; accounts[COPY(n)] = accounts[n]; is_of_group[n] = 1;
     i = 0;
     do
     :: i < ACCOUNTS ->
-        its_term[AT(LOOSE, i)] = its_term[AT(n, i)]; its_unit[AT(LOOSE, i)] = its_unit[AT(n, i)];
-        its_id[AT(LOOSE, i)] = its_id[AT(n, i)]; i++
+        its_term[AT(COPY(n), i)] = its_term[AT(n, i)]; its_unit[AT(COPY(n), i)] = its_unit[AT(n, i)];
+        its_id[AT(COPY(n), i)] = its_id[AT(n, i)]; i++
     :: else -> break
     od;
     i = 0;
-    share(n, LOOSE)
+    share(n, COPY(n));
+    prune_loose()
 }
 
 inline mirror(n) {
     if
-    :: sender == n -> share(n, LOOSE)
+    :: is_of_group[n] -> share(n, COPY(n))
     :: else
     fi
 }
@@ -277,7 +277,7 @@ inline mirror(n) {
 /* The group is over: all of its callers have been told. */
 inline end_group(n) {
     mirror(n);
-    sender = (sender == n -> NOBODY : sender);
+    is_of_group[n] = 0;
     stage[n] = IDLE; accounts[n] = 0; in_doubt[n] = 0; stored[n] = 0; denied[n] = 0;
     i = 0;
     do
@@ -414,11 +414,11 @@ inline claim(n, a, is_heard) {
         stored[i] = (in_doubt[i] -> stored[i] & ~(1 << a) : stored[i]); /* nobody will be told anything */
 #endif
         end_term(i, a);
+        end_term(COPY(i), a);
         i++
     :: else -> break
     od;
     i = 0;
-    end_term(LOOSE, a);
     prune_loose();
     void_of[a] = 0;
     if
@@ -493,21 +493,16 @@ proctype wire(byte n) {
     :: d_step { stage[n] == GROUP -> execute(n, 0); is_fenced = 0; mirror(n); lose_answer(n); prune_loose(); normalise() }
     :: d_step { stage[n] == VOID -> execute(n, 1); is_fenced = 0; lose_answer(n); prune_loose(); normalise() }
     :: d_step { stage[n] == GROUP || stage[n] == VOID || stage[n] == FENCED -> lose_answer(n); normalise() }
-    :: d_step { (stage[n] == GROUP || stage[n] == VOID) && stage[LOOSE] == IDLE -> let_loose(n); lose_answer(n); normalise() }
-    :: d_step { stage[n] == GROUP && stage[LOOSE] == IDLE -> let_loose(n); end_group(n); normalise() } /* and its sender is killed */
-    od
-}
-
-proctype way() {
-    do
-    :: d_step { stage[LOOSE] != IDLE ->
-        execute(LOOSE, stage[LOOSE] == VOID); is_fenced = 0;
+    :: d_step { (stage[n] == GROUP || stage[n] == VOID) && stage[COPY(n)] == IDLE -> let_loose(n); lose_answer(n); normalise() }
+    :: d_step { stage[n] == GROUP && stage[COPY(n)] == IDLE -> let_loose(n); end_group(n); normalise() } /* and its sender is killed */
+    :: d_step { stage[COPY(n)] != IDLE ->
+        execute(COPY(n), stage[COPY(n)] == VOID);
         if
-        :: sender != NOBODY -> share(LOOSE, sender)
+        :: is_of_group[n] -> share(COPY(n), n)
         :: else
         fi;
-        forget_loose(); normalise() }
-    :: d_step { stage[LOOSE] != IDLE -> forget_loose(); normalise() }
+        forget_loose(n); prune_loose(); normalise() }
+    :: d_step { stage[COPY(n)] != IDLE -> forget_loose(n); normalise() }
     od
 }
 
@@ -530,6 +525,6 @@ init {
         :: i < NODES -> run node(i); run wire(i); i++
         :: else -> break
         od;
-        run way()
+        i = 0
     }
 }

@@ -44,7 +44,7 @@ byte process[NODES];
 byte left[NODES];     /* ticks until its own deadline */
 byte holds[NODES];    /* the accounts whose gates it has not closed */
 
-/* -- their connections: at most one statement under way, and one that came loose from a dropped connection */
+/* -- their connections: of each node at most one statement under way, and one that came loose from a dropped connection */
 #define NOTHING 0
 #define BEAT 1
 #define JOIN 2
@@ -56,10 +56,9 @@ byte holds[NODES];    /* the accounts whose gates it has not closed */
 #define CLAIM_OK (BEAT_OK + 3) /* + account */
 #define IS_SENT(x) (x != NOTHING && x < BEAT_OK)
 byte under_way[NODES];
-byte age[NODES];     /* ticks since a beat or a join was sent */
-byte loose;          /* the loose one (one at a time), whose it is, */
-byte its_node;
-bit of_former;       /* and whether it is of an incarnation before */
+byte age[NODES];      /* ticks since a beat or a join was sent */
+byte loose[NODES];
+bit of_former[NODES]; /* whether the loose one is of an incarnation before */
 
 /* -- calls to WeChat ------------------------------------------------------------------------------- */
 byte superseded[NODES]; /* accounts that it holds and of which a newer term has made a call */
@@ -72,12 +71,35 @@ byte superseded[NODES]; /* accounts that it holds and of which a newer term has 
 
 byte i, k, open; /* of d_steps alone; 0 in between */
 
-inline forget_loose() { loose = NOTHING; its_node = 0; of_former = 0 }
-#define WHOSE (of_former -> FORMER : MINE)
+inline forget_loose(n) { loose[n] = NOTHING; of_former[n] = 0 }
+#define WHOSE(n) (of_former[n] -> FORMER : MINE)
 
 inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
 
-/* States that differ in nothing that matters are one state. After each step `forget` drops what will do nothing:
+/* What the store asks of a statement. */
+#ifdef BEATS_FOR_ANY
+#define MAY_BEAT(n, whose) (row[n] != NONE)
+#else
+#define MAY_BEAT(n, whose) (row[n] == whose)
+#endif
+#define MAY_CLAIM(n, a, whose) (row[n] == whose && (owner[a] == NOBODY || owner[a] == n))
+#ifdef RELEASES_FOR_ANY
+#define MAY_RELEASE(n, a, whose) (row[n] == whose)
+#else
+#define MAY_RELEASE(n, a, whose) (row[n] == whose && owner[a] == n)
+#endif
+
+/* It hears that its row is gone. */
+inline leave(n) {
+    process[n] = OUT; left[n] = 0;
+#ifndef KEEPS_ACCOUNTS
+    holds[n] = 0
+#endif
+}
+
+/* States that differ in nothing that matters are one state. Nodes are alike, and so are accounts: which of them is called
+   0 makes no difference. So they are sorted after each step, which leaves a twelfth of the states. Before that, `forget`
+   drops what will do nothing:
 
    - an answer to a beat that renews no deadline, for it is heard too late, and how old such a beat is;
    - a claim or a release of an incarnation whose row is gone: a row that is gone is never back, for a newer one is that of
@@ -86,69 +108,72 @@ inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
    - what a node holds whose row is gone and whose deadline is over. It can only beat, hear that it is gone, and join: it is
      like one that has heard so. Its beat may be executed at any moment, so the hearing of that needs no state of its own.
 
-   Nodes are alike, and so are accounts: which of them is called 0 makes no difference. So they are sorted then, which
-   leaves a twelfth of the states.
-
-   PLAIN: nothing of this, to compare in small sizes, and to read a trace. The mutants leave out what they make wrong. */
+   All but the first rest on rules of this file; mutants of those rules leave out what rests on them. SORTED: nothing is
+   forgotten, so that nothing rests on any rule. PLAIN: nor is anything sorted; for small sizes, and to read a trace. */
 #ifdef PLAIN
+#define SORTED
 inline normalise() { skip }
-#else
+#endif
 #ifdef FROM_THE_ANSWER
 #define RENEWS(n) true
 #else
 #define RENEWS(n) (DEADLINE - age[n] > left[n])
 #endif
+#define IS_RELEASE(what) (what >= RELEASE && what < BEAT_OK)
 #ifdef GOES_ON_AFTER_RELEASE
 #define IS_IDLE_RELEASE(what, n, whose) false
 #else
 #ifdef RELEASE_WITHOUT_EPOCH
-#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && row[n] != whose)
+#define IS_IDLE_RELEASE(what, n, whose) (IS_RELEASE(what) && row[n] != whose)
 #else
-#define IS_IDLE_RELEASE(what, n, whose) (what >= RELEASE && what < BEAT_OK && (row[n] != whose || owner[what - RELEASE] != n))
+#define IS_IDLE_RELEASE(what, n, whose) (IS_RELEASE(what) && !MAY_RELEASE(n, what - RELEASE, whose))
 #endif
 #endif
 #define IS_IDLE(what, n, whose) (IS_IDLE_RELEASE(what, n, whose) || (what >= CLAIM && what < RELEASE && row[n] != whose))
+#if defined(NO_GATE) || defined(GOES_ON_AFTER_RELEASE)
+#define IS_AS_GOOD_AS_OUT(n) false
+#else
+#define IS_AS_GOOD_AS_OUT(n) (process[n] == IN && !MAY_BEAT(n, MINE) && left[n] == 0 && under_way[n] != BEAT_OK)
+#endif
 inline forget() {
-    if
-    :: (IS_IDLE(loose, its_node, WHOSE) || (loose == BEAT && row[its_node] != WHOSE)) -> forget_loose()
-    :: else
-    fi;
     i = 0;
     do
     :: i < NODES ->
+        superseded[i] = superseded[i] & holds[i];
+#ifndef SORTED
+        if
+        :: (IS_IDLE(loose[i], i, WHOSE(i)) || (loose[i] == BEAT && !MAY_BEAT(i, WHOSE(i)))) -> forget_loose(i)
+        :: else
+        fi;
         if
         :: (IS_IDLE(under_way[i], i, MINE) || (under_way[i] == BEAT_OK && !RENEWS(i))) -> end_answer(i)
         :: under_way[i] == BEAT && !RENEWS(i) -> age[i] = DEADLINE
         :: else
         fi;
-#ifndef NO_GATE
-#ifndef GOES_ON_AFTER_RELEASE
         if
-        :: process[i] == IN && row[i] != MINE && left[i] == 0 && under_way[i] != BEAT_OK ->
-            process[i] = OUT; holds[i] = 0; end_answer(i)
+        :: IS_AS_GOOD_AS_OUT(i) -> leave(i); end_answer(i)
         :: else
         fi;
 #endif
-#endif
-        superseded[i] = superseded[i] & holds[i];
         i++
     :: else -> break
     od;
     i = 0
 }
 
+#ifndef PLAIN
 #define KEY(n) (row[n] + 3 * process[n] + 6 * under_way[n] + 128 * holds[n] + 512 * left[n] + 2048 * quiet[n] + 8192 * age[n] \
-    + 32768 * (owner[0] == n) + 65536 * (owner[ACCOUNTS - 1] == n) + 131072 * (loose != NOTHING && its_node == n) \
-    + 262144 * superseded[n])
+    + 32768 * (owner[0] == n) + 65536 * (owner[ACCOUNTS - 1] == n) + 131072 * superseded[n] \
+    + 524288 * (loose[n] + 8 * of_former[n]))
 #define SWAP(x) k = x[i]; x[i] = x[i + 1]; x[i + 1] = k
 #define RENAMED(n) (n == i -> i + 1 : (n == i + 1 -> i : n))
 inline swap() {
     SWAP(row); SWAP(process); SWAP(under_way); SWAP(holds); SWAP(left); SWAP(quiet); SWAP(age); SWAP(superseded);
+    SWAP(loose); SWAP(of_former);
     owner[0] = RENAMED(owner[0]);
 #if ACCOUNTS > 1
     owner[1] = RENAMED(owner[1]);
 #endif
-    its_node = (loose != NOTHING -> RENAMED(its_node) : 0);
     k = 0
 }
 inline sort_nodes() {
@@ -166,12 +191,11 @@ inline sort_nodes() {
 int keys[2];
 #define ABOUT(what, a) ((what == CLAIM + a) + 2 * (what == RELEASE + a) + 3 * (what == CLAIM_OK + a))
 #define FACTOR(n, a) (HAS(holds[n], a) + 2 * (owner[a] == n) + 4 * ABOUT(under_way[n], a) + 16 * HAS(superseded[n], a) \
-    + 64 * (row[n] + 3 * process[n] + 6 * left[n] + 24 * quiet[n]))
+    + 32 * ABOUT(loose[n], a) + 128 * (row[n] + 3 * process[n] + 6 * left[n] + 24 * quiet[n]))
 #define MIRRORED(set) set = ((set & 1) << 1) | (set >> 1)
 #define OTHER(what) what = (what == CLAIM || what == RELEASE || what == CLAIM_OK -> what + 1 : \
     (what == CLAIM + 1 || what == RELEASE + 1 || what == CLAIM_OK + 1 -> what - 1 : what))
 inline sort_accounts() {
-    keys[0] = ABOUT(loose, 0); keys[1] = ABOUT(loose, 1);
     i = 0;
     do
     :: i < NODES ->
@@ -184,13 +208,12 @@ inline sort_accounts() {
     :: keys[0] > keys[1] ->
         do
         :: i < NODES ->
-            MIRRORED(holds[i]); MIRRORED(superseded[i]); OTHER(under_way[i]);
+            MIRRORED(holds[i]); MIRRORED(superseded[i]); OTHER(under_way[i]); OTHER(loose[i]);
             i++
         :: else -> break
         od;
         i = 0;
-        k = owner[0]; owner[0] = owner[1]; owner[1] = k; k = 0;
-        OTHER(loose)
+        k = owner[0]; owner[0] = owner[1]; owner[1] = k; k = 0
     :: else
     fi;
     keys[0] = 0; keys[1] = 0
@@ -236,13 +259,20 @@ inline disown(n) {
 /* A claim begins a new epoch. So no release of a term before has an effect, however late it comes; nor has a claim, which
    names the epoch that it saw. */
 inline new_epoch(a) {
-    if
-    :: loose == CLAIM + a -> forget_loose()
+    i = 0;
+    do
+    :: i < NODES ->
+        if
+        :: loose[i] == CLAIM + a -> forget_loose(i)
 #ifndef RELEASE_WITHOUT_EPOCH
-    :: loose == RELEASE + a -> forget_loose()
+        :: loose[i] == RELEASE + a -> forget_loose(i)
 #endif
-    :: else
-    fi
+        :: else
+        fi;
+        i++
+    :: else -> break
+    od;
+    i = 0
 }
 
 /* A statement reaches the store. `whose`: the incarnation that sent it. `answer`: what it answers, or NOTHING. */
@@ -252,7 +282,7 @@ inline execute(n, what, whose) {
     if
     :: what == BEAT ->
         if
-        :: row[n] == whose -> quiet[n] = 0; answer = BEAT_OK
+        :: MAY_BEAT(n, whose) -> quiet[n] = 0; answer = BEAT_OK
         :: else -> answer = BEAT_GONE
         fi
     :: what == JOIN ->
@@ -265,7 +295,7 @@ inline execute(n, what, whose) {
         fi
     :: what >= CLAIM && what < RELEASE ->
         if
-        :: row[n] == whose && (owner[what - CLAIM] == NOBODY || owner[what - CLAIM] == n) ->
+        :: MAY_CLAIM(n, what - CLAIM, whose) ->
             owner[what - CLAIM] = n;
             answer = CLAIM_OK + what - CLAIM;
             new_epoch(what - CLAIM)
@@ -273,7 +303,7 @@ inline execute(n, what, whose) {
         fi
     :: what >= RELEASE && what < BEAT_OK ->
         if
-        :: row[n] == whose && owner[what - RELEASE] == n -> owner[what - RELEASE] = NOBODY
+        :: MAY_RELEASE(n, what - RELEASE, whose) -> owner[what - RELEASE] = NOBODY
         :: else
         fi
     fi
@@ -284,7 +314,7 @@ inline send(n, what) { under_way[n] = what; age[n] = 0 }
 /* What the process did before is of an incarnation before, from now on. */
 inline new_incarnation(n) {
     row[n] = (row[n] == MINE -> FORMER : row[n]);
-    of_former = (loose != NOTHING && its_node == n -> 1 : of_former)
+    of_former[n] = (loose[n] != NOTHING)
 }
 
 inline renew(n) {
@@ -306,12 +336,17 @@ inline give_up(n) {
 
 inline die(n) { process[n] = OUT; holds[n] = 0; left[n] = 0; end_answer(n) }
 
-inline let_loose(n) { loose = under_way[n]; its_node = n }
+#ifdef ONE_LATE /* of all nodes */
+#define MAY_COME_LOOSE(n) (loose[0] == NOTHING && loose[1] == NOTHING && loose[NODES - 1] == NOTHING)
+#else
+#define MAY_COME_LOOSE(n) (loose[n] == NOTHING)
+#endif
+inline let_loose(n) { loose[n] = under_way[n]; of_former[n] = 0 }
 
 inline hear(n) {
     if
     :: under_way[n] == BEAT_OK -> renew(n)
-    :: under_way[n] == BEAT_GONE -> holds[n] = 0; left[n] = 0; process[n] = OUT
+    :: under_way[n] == BEAT_GONE -> leave(n)
     :: under_way[n] == JOIN_OK -> renew(n); process[n] = IN
     :: under_way[n] >= CLAIM_OK ->
         holds[n] = holds[n] | (1 << (under_way[n] - CLAIM_OK));
@@ -327,7 +362,7 @@ inline arrive(n) {
     under_way[n] = answer;
     age[n] = (answer == NOTHING -> 0 : age[n]);
     answer = 0;
-#ifndef PLAIN
+#ifndef SORTED
     if
     :: under_way[n] == BEAT_GONE -> hear(n)
     :: else
@@ -374,12 +409,12 @@ proctype wire(byte n) {
     do
     :: d_step { IS_SENT(under_way[n]) -> arrive(n); normalise() }
     :: d_step { under_way[n] != NOTHING -> give_up(n); normalise() } /* cut before it, or its answer */
-    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); give_up(n); normalise() } /* cut, and it arrives later */
-    :: d_step { loose != NOTHING && its_node == n ->
-        execute(n, loose, WHOSE); forget_loose(); answer = 0; check(); normalise() }
+    :: d_step { IS_SENT(under_way[n]) && MAY_COME_LOOSE(n) -> let_loose(n); give_up(n); normalise() } /* cut, and it arrives later */
+    :: d_step { loose[n] != NOTHING ->
+        execute(n, loose[n], WHOSE(n)); forget_loose(n); answer = 0; check(); normalise() }
     /* killed */
     :: d_step { process[n] == IN || under_way[n] != NOTHING -> die(n); new_incarnation(n); normalise() }
-    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); die(n); new_incarnation(n); normalise() }
+    :: d_step { IS_SENT(under_way[n]) && MAY_COME_LOOSE(n) -> let_loose(n); die(n); new_incarnation(n); normalise() }
     /* Somebody has seen its beat stand still for a lease, and removes its row if it still does. */
     :: d_step { row[n] != NONE && quiet[n] >= SILENCE -> row[n] = NONE; quiet[n] = 0; disown(n); check(); normalise() }
     od

@@ -20,19 +20,20 @@ def _size(nodes: int, accounts: int, *more: str) -> tuple[str, ...]:
     return (f"NODES={nodes}", f"ACCOUNTS={accounts}", *more)
 
 
-# PLAIN: without the reductions that the larger sizes need, to compare.
+# PLAIN, SORTED: without the reductions that the larger sizes need, or with one of them, to compare.
 MODEL = (
     Run("ownership", _size(2, 1)),
     Run("ownership", _size(2, 1, "LEASE=2")),
     Run("ownership", _size(2, 2)),
     Run("ownership", _size(2, 1, "PLAIN"), is_quick=False),
     Run("ownership", _size(3, 2), is_quick=False),
-    Run("ownership", _size(3, 2, "LEASE=2"), is_quick=False),
+    Run("ownership", _size(2, 2, "LEASE=2"), is_quick=False),
+    Run("ownership", _size(3, 2, "SORTED", "ONE_LATE"), is_quick=False),
     Run("journal", _size(2, 1, "UNITS=3")),
-    Run("journal", _size(1, 2, "UNITS=2")),
+    Run("journal", _size(2, 2, "UNITS=1")),
     Run("journal", _size(2, 1, "UNITS=3", "PLAIN"), is_quick=False),
     Run("journal", _size(2, 2, "UNITS=1", "PLAIN"), is_quick=False),
-    Run("journal", _size(3, 2, "UNITS=2"), is_quick=False),
+    Run("journal", _size(3, 2, "UNITS=3"), is_quick=False),
     Run("turns", _size(2, 2)),
     Run("turns", _size(2, 2, "OUTAGE")),
     Run("turns", _size(2, 2, "PLAIN"), is_quick=False),
@@ -60,6 +61,9 @@ MUTANTS = (
     Run("ownership", _size(2, 1, "GOES_ON_AFTER_RELEASE"), _TWO_OPEN),
     Run("ownership", _size(2, 1, "RELEASE_WITHOUT_EPOCH"), _TWO_OPEN),
     Run("ownership", _size(2, 1, "JOIN_BY_HOME"), _TWO_OPEN),
+    Run("ownership", _size(2, 1, "KEEPS_ACCOUNTS"), _TWO_OPEN),
+    Run("ownership", _size(2, 1, "SORTED", "BEATS_FOR_ANY"), _TWO_OPEN),
+    Run("ownership", _size(2, 1, "SORTED", "RELEASES_FOR_ANY"), _TWO_OPEN),
     Run("ownership", _size(2, 1, "NO_DEADLINE", "CALLS_ALONE"), _LATE_CALL),
     Run("ownership", _size(2, 1, "RELEASE_WITHOUT_EPOCH", "CALLS_ALONE"), _LATE_CALL),
     Run("journal", _size(2, 1, "NO_FENCE"), _OLD_TERM),
@@ -72,5 +76,7 @@ MUTANTS = (
     Run("turns", _size(2, 2, "OUTAGE", "NOT_ANEW"), _MOVED),
     Run("turns", _size(2, 2, "OUTAGE", "ANEW_BY_GAP_ALONE"), _MOVED),
     Run("turns", _size(2, 1, "NO_DEADLINE"), _TWO_OPEN),
+    Run("turns", _size(2, 1, "KEEPS_ACCOUNTS"), _TWO_OPEN),
+    Run("turns", _size(2, 1, "BEATS_UNREAD"), _TWO_OPEN),
     Run("turns", _size(2, 1, "LIMIT=7"), "calm_for"),
 )

@@ -96,6 +96,11 @@ inline join(n) {
 #else
 #define MUST_BEGIN_ANEW(n) (since[n] == ANEW)
 #endif
+#ifdef BEATS_UNREAD
+#define BEGINS_AT_0(n, j) (MUST_BEGIN_ANEW(n) || !row[j])
+#else
+#define BEGINS_AT_0(n, j) (MUST_BEGIN_ANEW(n) || !row[j] || is_new[AT(n, j)])
+#endif
 inline cut(n) {
 #ifdef ANEW_BY_GAP_ALONE
     skip
@@ -109,7 +114,7 @@ inline watch(n) {
     do
     :: i < NODES && i != n ->
         if
-        :: MUST_BEGIN_ANEW(n) || is_new[AT(n, i)] || !row[i] -> still[AT(n, i)] = 0
+        :: BEGINS_AT_0(n, i) -> still[AT(n, i)] = 0
         :: else
         fi;
         is_new[AT(n, i)] = 0;
@@ -162,6 +167,14 @@ inline check() {
     i = 0; k = 0; open = 0
 }
 
+/* It hears that it was declared dead. */
+inline leave(n) {
+    is_member[n] = 0; left[n] = 0;
+#ifndef KEEPS_ACCOUNTS
+    holds[n] = 0
+#endif
+}
+
 inline kill(n) {
     process[n] = DEAD; is_member[n] = 0; left[n] = 0; holds[n] = 0; waits[n] = 0; since[n] = 0
 }
@@ -182,7 +195,7 @@ inline forget() {
     do
     :: i < NODES ->
         if
-        :: is_member[i] && !row[i] && left[i] == 0 -> is_member[i] = 0; holds[i] = 0; since[i] = 0
+        :: is_member[i] && !row[i] && left[i] == 0 -> leave(i); since[i] = 0
         :: is_member[i] && !row[i] && left[i] > 0 -> since[i] = ANEW
         :: else
         fi;
@@ -196,7 +209,7 @@ inline forget() {
         :: k < NODES && (k == i || !is_member[i] || MUST_BEGIN_ANEW(i) || !row[k]) ->
             is_new[AT(i, k)] = 0; still[AT(i, k)] = 0; k++
         :: k < NODES && !(k == i || !is_member[i] || MUST_BEGIN_ANEW(i) || !row[k]) ->
-            still[AT(i, k)] = (is_new[AT(i, k)] -> 0 : still[AT(i, k)]); k++
+            still[AT(i, k)] = (BEGINS_AT_0(i, k) -> 0 : still[AT(i, k)]); k++
         :: else -> break
         od;
         i++
@@ -305,7 +318,7 @@ proctype node(byte n) {
     :: d_step { IS_ANSWERED(n) ->
         waits[n] = BEAT;
         if
-        :: is_member[n] && !row[n] -> holds[n] = 0; left[n] = 0; is_member[n] = 0 /* declared dead */
+        :: is_member[n] && !row[n] -> leave(n)
         :: is_member[n] && row[n] -> beaten(n)
         :: else
         fi;
