@@ -102,6 +102,9 @@ class Forwarding:
         if account in self._gateway.accounts:
             return None
         owner = await self.running_elsewhere(account)
+        if owner is None:  # a node may have taken it since
+            self._directory.forget()
+            owner = await self.running_elsewhere(account)
         if owner is None:
             gateway = VisibleGateway(self._gateway, ANYBODY, self._node)
             raise (await gateway.where_is(account)).refusal()

@@ -52,6 +52,17 @@ async def test_an_account_without_a_node(a: OneNode, b: OneNode) -> None:
     assert reply.headers["Retry-After"] == "5"
 
 
+async def test_an_account_that_a_node_has_taken_just_now(
+    a: OneNode, b: OneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The view of ``a`` is old: nobody has the account there."""
+    b.loses("bob")
+    monkeypatch.setattr("openwx.cluster.directory.FRESH_S", 3600.0)
+    assert (await a.get("get_user_info", client="bob")).status == 503
+    b.takes("bob")
+    assert (await a.get("get_user_info", client="bob")).status == 200
+
+
 async def test_a_node_that_has_lost_the_account_is_asked_once(
     a: OneNode, b: OneNode, c: OneNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
