@@ -11,9 +11,9 @@ from typing import NamedTuple
 from tests.model.runs import Run
 
 FOLDER = Path(__file__).parent
-MEMORY_MB = 6000
+MEMORY_MB = 8000
 # All states, breadth first, so that the trace of an error is a shortest one; each state is kept whole.
-_COMPILE = ("-w", "-DSAFETY", "-DBFS", "-DCOLLAPSE", "-DNOCLAIM", "-DNOFAIR")
+_COMPILE = ("-w", "-DSAFETY", "-DBFS", "-DNOCLAIM", "-DNOFAIR")
 _CAPPED = re.compile(r"max search depth too small|reached -DMEMLIM|out of memory", re.IGNORECASE)
 
 
