@@ -2,8 +2,6 @@
 Both journals call it.
 """
 
-from collections.abc import Iterator
-
 from openwx.domain.names import LONGEST_NAME
 from openwx.store.base import InvalidBatch
 from openwx.store.records import MAX_STORED_BODY, DeliveryStatus, Report, WriteBatch
@@ -15,24 +13,16 @@ MAX_BYTES = 8 * 1024 * 1024
 
 def require_names(batch: WriteBatch) -> None:
     """Raise ``InvalidBatch`` for a name that no index takes; whoever gets it from outside bounds it."""
-    for name in _names_in(batch):
+    names = [*batch.state, *batch.media, *batch.keys]
+    for report in batch.reports:
+        names += (report.chat, report.dedupe, *report.targets)
+    for done in batch.completed:
+        names += done.targets
+    for send in batch.sends:
+        names += (send.uid, send.target)
+    for name in names:
         if 4 * len(name) > LONGEST_NAME and len(name.encode("utf-8", "replace")) > LONGEST_NAME:
             raise InvalidBatch(f"{name[:50]!a}… is longer than {LONGEST_NAME} bytes")
-
-
-def _names_in(batch: WriteBatch) -> Iterator[str]:
-    for report in batch.reports:
-        yield report.chat
-        yield report.dedupe
-        yield from report.targets
-    for done in batch.completed:
-        yield from done.targets
-    for send in batch.sends:
-        yield send.uid
-        yield send.target
-    yield from batch.state
-    yield from batch.media
-    yield from batch.keys
 
 
 def size_of(batch: WriteBatch) -> int:
