@@ -428,6 +428,7 @@ async def log_out(settings: Settings, only: str | None = None) -> None:
         transports = _transports(network, timing)
         for name, account in accounts.items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
+            was_logged_in = False
             for kind in transports.kinds:  # also of one that it had before
                 of_kind = account.model_copy(update={"transport": kind})
                 limiter = RateLimiter(account.send_interval, timing.too_often)
@@ -438,16 +439,22 @@ async def log_out(settings: Settings, only: str | None = None) -> None:
                 )
                 stack.push_async_callback(transport.close)
                 try:
-                    await _end_session(name, transport, journal)
+                    was_logged_in |= await _end_session(name, transport, journal)
                 except WeChatError as error:
+                    was_logged_in = True
                     log.warning("%s: still logged in: %s", name, error)
                     problem = problem or error
+            if not was_logged_in:
+                log.info("%s: not logged in", name)
     if problem is not None:
         raise problem
 
 
-async def _end_session(name: str, transport: Transport, journal: Journal) -> None:
+async def _end_session(name: str, transport: Transport, journal: Journal) -> bool:
+    """End the saved session of a transport. Return whether there was one."""
     saved = by_kind.of_saved(transport.kind, await journal.state(name))
-    if state := await transport.log_out(saved):
+    state = await transport.log_out(saved)
+    if state:
         named = by_kind.to_saved(transport.kind, state)
         await journal.write(WriteBatch(account=name, state=named))
+    return bool(state)

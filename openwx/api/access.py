@@ -115,8 +115,17 @@ class Access:
         return None
 
     def account_of(self, request: web.BaseRequest) -> str:
-        """Return the account that the call is for, as its head says beside the query; empty if it does not."""
-        return request.headers.get(CLIENT, "")
+        """Return the account that the call is for, as its head says beside the query; empty if it does not.
+
+        CallerError -2 where it names several.
+        """
+        named = request.headers.getall(CLIENT, ("",))
+        if len(set(named)) > 1:
+            words = (
+                f"{CLIENT} must be given once; the head of the request has it with different values"
+            )
+            raise CallerError(Code.BAD_PARAMETER, words)
+        return named[0]
 
     def address(self, request: web.BaseRequest) -> str:
         """Return the address of the caller, behind the trusted proxies."""

@@ -109,10 +109,10 @@ class CallReader:
         self, request: web.Request, query: RequestParams, params: RequestParams
     ) -> None:
         """Treat headers as parameters. CallerError -2 where they contradict each other."""
-        if IDEMPOTENCY_KEY in request.headers:
-            _merge_once("idempotency_key", params, request.headers[IDEMPOTENCY_KEY])
+        for key in request.headers.getall(IDEMPOTENCY_KEY, ()):
+            merge_once("idempotency_key", params, key)
         if client := self._client_of_head(request, query):
-            _merge_once("client", params, client)
+            merge_once("client", params, client)
         if statuses.STRICT_HEADER in request.headers:
             params.texts.setdefault(STRICT, request.headers[statuses.STRICT_HEADER])
 
@@ -161,7 +161,7 @@ def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestPara
     return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
-def _merge_once(name: str, params: RequestParams, value: str) -> None:
+def merge_once(name: str, params: RequestParams, value: str) -> None:
     """Treat what the head says as the parameter; where both are there, they must agree."""
     if params.texts.setdefault(name, value) != value:
         words = f"{name} must be given once; the head of the request says something else"

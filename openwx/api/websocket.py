@@ -20,6 +20,7 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api import answers, routing
 from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
+from openwx.api.call_reader import merge_once
 from openwx.api.callers import Caller
 from openwx.api.connection import authenticate, upgrade
 from openwx.api.disconnect import has_begun
@@ -95,7 +96,7 @@ class Sockets:
         self._access.admit(request)
         params = read_query(request, self._known)
         if client := self._access.account_of(request):
-            params.texts.setdefault("client", client)
+            merge_once("client", params, client)
         caller = self._access.caller(request, params.texts)
         if caller is None and self._access.is_presented(request, params.texts):
             await self._access.guesses.slow_down(request)

@@ -204,6 +204,8 @@ async def test_logout_ends_the_session_at_wechat_and_forgets_it(
     assert "still logged in: webwxlogout: HTTP status 502" in err
     code, _, err = await (await openwx("logout", **settings)).ends()
     assert code == 0
+    assert "default: logged out" in err
+    assert "not logged in" not in err
     assert len(world.simulator.calls_of("webwxlogout")) == 2
     code, _, err = await (await openwx("logout", **settings)).ends()
     assert code == 0

@@ -478,3 +478,13 @@ def test_send_message_finds_friends_and_groups(bench: Bench) -> None:
     assert bench.gets(f"/openwx/send_message?id={group_id}&account=x&content=x").code == -2
     assert bench.gets("/openwx/send_message?content=x").code == -2
     assert bench.gets(f"/openwx/send_message?id={group_id}").code == -2
+
+
+@pytest.mark.parametrize("name", ["Openwx-Client", "Idempotency-Key"])
+def test_a_header_that_says_two_things(bench: Bench, name: str) -> None:
+    twice = bench.gets(TO, f"{name}: default", f"{name}: other")
+    assert (twice.status, twice.code) == (400, -2)
+    assert "must be given once" in twice.words
+    assert bench.sent() == []
+    assert bench.gets(TO, f"{name}: default", f"{name}: default").code == 0
+    assert bench.sent() == ["hi"]

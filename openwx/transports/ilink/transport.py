@@ -104,11 +104,10 @@ class ILinkTransport:
     async def log_out(self, saved: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
         """Forget a saved session, and all that belongs to it. WeChat has no log-out for bots."""
         if "session" not in saved:
-            log.info("%s: not logged in", self._name)
             return {}
         words = (
-            "%s: iLink has no log-out: the token is deleted here, and the bot stays in WeChat until its person"
-            " removes it or binds another"
+            "%s: logged out here: iLink has no log-out, so the token is deleted, and the bot stays in WeChat until"
+            " its person removes it or binds another"
         )
         log.info(words, self._name)
         return dict.fromkeys([name for name in NAMES if name in saved], None)

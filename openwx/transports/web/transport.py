@@ -107,7 +107,6 @@ class WebTransport:
     async def log_out(self, saved: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
         deleted: Mapping[str, bytes | None] = {"session": None, "uids": None}
         if "session" not in saved:
-            log.info("%s: not logged in", self._name)
             return {}
         try:
             session = Session.from_bytes(saved["session"])
