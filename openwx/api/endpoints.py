@@ -308,7 +308,7 @@ class Endpoints:
                 also(account=account.name)
                 if needs:
                     require(account, *needs)
-                if not (any_state or (keyed and "idempotency_key" in params.texts)):
+                if not (any_state or (keyed and params.texts.get("idempotency_key"))):
                     account.require_running()
                 arguments["account"] = account
                 has_none = lists is not None and lists not in account.capabilities

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +237,9 @@ def _mcp(args: argparse.Namespace) -> int:
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
-    options = simulator.ILinkOptions()
+    # A gateway that runs on takes a message with an id of an earlier run for a repetition.
+    now = time.time_ns()
+    options = simulator.ILinkOptions(first_id=now)
     try:
         simulator.assign(options, dict(args.ilink))
     except ValueError as error:
@@ -251,6 +254,7 @@ def _simulate(args: argparse.Namespace) -> int:
         groups=args.groups,
         auto_scan=not args.manual,
         one_account=args.one_account,
+        first_id=now,
         chatter_s=args.chatter,
         on_ready=_announce_simulator,
         ilink=options,

@@ -306,6 +306,7 @@ def add_routes(app: web.Application, world: World) -> None:
             return _json({"error": f"no {request.method} {path}", "there_is": there_is}, 404)
         params = {**request.query, **parse_body(await request.read(), request.content_type)}
         try:
+            _require_texts(params)
             reply = action(ControlRequest(world, params))
             if isinstance(reply, Awaitable):
                 reply = await reply
@@ -320,6 +321,15 @@ def add_routes(app: web.Application, world: World) -> None:
         return _json(view(reply), 200)
 
     app.router.add_route("*", "/_simulator/{path:.*}", answer)
+
+
+def _require_texts(params: dict[str, Any]) -> None:
+    """Refuse lone surrogates, in names and in values: JSON can express them, and no answer can carry them."""
+    try:
+        json.dumps(params, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        words = "a parameter has half of a surrogate pair, which is not a character"
+        raise BadParameterError(words) from None
 
 
 def _json(body: Any, status: int) -> web.Response:

@@ -10,12 +10,12 @@ _HEX = "0123456789abcdef"
 class Identifiers:
     """Generates the identifiers of one account."""
 
-    def __init__(self, seed: int, number: int) -> None:
+    def __init__(self, seed: int, number: int, first: int) -> None:
         self.random = random.Random(f"{seed}:{number}")
         """Draws the account's people, too."""
         self._secrets = random.Random(f"{seed}:{number}:secrets")
         self._last_key = 0
-        self._last_number = 1_600_000_000_000_000_000 + number * 10**16
+        self._last_number = first + number * 10**16
 
     def next_key(self) -> int:
         """Return the key of a new person or group."""

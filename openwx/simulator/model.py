@@ -230,6 +230,8 @@ class Size:
 class Settings:
     """The behaviour of the service; may be changed while it runs."""
 
+    first_id: int = 1_600_000_000_000_000_000
+    """Where the message ids of a new account begin. A client takes an id that it has recorded for a repetition."""
     hold_s: float = 25.0
     """The time that `login` and `synccheck` are held, in seconds."""
     uuid_expiry_s: float = 300.0

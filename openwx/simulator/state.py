@@ -47,7 +47,7 @@ class Account:
         self.world = world
         self.number = number
         self.name = name
-        self.ids = Identifiers(world.seed, number)
+        self.ids = Identifiers(world.seed, number, world.settings.first_id)
         self.pulse = Notifier(world.pulse)
         self.owner: PersonActor = population.owner_of(self)
         self.uin = self.owner.uin

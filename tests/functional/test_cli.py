@@ -157,6 +157,28 @@ async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
     await simulate.says("warning: http://0.0.0.0:.* has no password")
 
 
+async def test_a_later_run_of_simulate_has_larger_ids(openwx: Start) -> None:
+    """A gateway that runs on does not take its messages for repetitions, by web or by iLink."""
+    runs = []
+    for _ in range(2):
+        simulate = await openwx("simulate", "--port", "0")
+        assert simulate.process.stdout is not None
+        wechat = (await simulate.process.stdout.readline()).decode().split()[-1]
+        async with aiohttp.ClientSession() as http:
+            ids = []
+            for text in ("one", "two", "three"):
+                said = {"friend": "小灰", "text": text}
+                async with http.post(f"{wechat}/_simulator/friend/says", json=said) as answer:
+                    ids.append(int((await answer.json())["msg_id"]))
+            async with http.get(f"{wechat}/_simulator/ilink/options") as answer:
+                runs.append((ids, (await answer.json())["first_id"]))
+        simulate.process.send_signal(signal.SIGTERM)
+        await simulate.ends()
+    (before, first_before), (after, first_after) = runs
+    assert max(before) < min(after)
+    assert first_before < first_after
+
+
 async def test_simulate_takes_options_of_its_ilink_service(openwx: Start) -> None:
     options = ("--ilink", "verify_code=yes", "--ilink", "client_id=refuse")
     simulate = await openwx("simulate", "--port", "0", *options)

@@ -109,6 +109,22 @@ async def test_a_send_with_a_key_outlives_its_node(cluster: Hopping) -> None:
     assert [one.text for one in who.sent].count("once") == 1
 
 
+async def test_a_send_with_an_empty_key_is_made_once(cluster: Hopping) -> None:
+    """Its node freezes before it answers; no other one makes the call again."""
+    await cluster.start("a")
+    process = await cluster.spawn("b")
+    await cluster.log_in()
+    await cluster.places(n0="a", n1="b")
+    process.signals(signal.SIGSTOP)
+    form = {"client": "n1", "content": "once", **TO}
+    key = {"Idempotency-Key": ""}
+    here = cluster.nodes["a"]
+    reply = await here.call("send_friend_message", method="POST", data=form, headers=key)
+    assert (reply.status, reply.code) == (504, -1)
+    assert not [one for one in cluster.wechat["n1"].sent if one.text == "once"]
+    process.signals(signal.SIGCONT)
+
+
 async def test_a_socket_calls_for_all_accounts(cluster: Hopping) -> None:
     owners = await cluster.begins("a", "b")
     here = cluster.other(owners["n0"])

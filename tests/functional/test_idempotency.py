@@ -69,6 +69,14 @@ async def test_bad_keys(api: Gateway, account: Account, key: str) -> None:
     assert not account.sent
 
 
+async def test_an_empty_key_is_none(api: Gateway, account: Account) -> None:
+    for _ in range(2):
+        assert (await keyed(api, "", content="header")).code == 0
+        reply = await api.post("send_friend_message", idempotency_key="", content="form", **TO)
+        assert reply.code == 0
+    assert account.filehelper.texts == ["header", "form", "header", "form"]
+
+
 async def test_header_and_parameter_must_agree(api: Gateway) -> None:
     reply = await keyed(api, "a", content="x", idempotency_key="b")
     assert (reply.status, reply.code) == (400, -2)
@@ -157,6 +165,7 @@ async def test_the_answer_is_given_while_the_account_does_not_run(
     assert (await keyed(api, "k", content="other")).code == -2
     for new in (
         await keyed(api, "new", content="x"),
+        await keyed(api, "", content="x"),
         await keyed(api, "new", content="x", **{"async": "1"}),
         await api.get("send_friend_message", **to_all | {"idempotency_key": "new"}),
         await api.get("send_friend_message", content="once", **TO),

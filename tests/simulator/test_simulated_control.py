@@ -102,6 +102,32 @@ async def test_mentions_quotes_and_announcements(
     assert "at least one article" in answer["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("friend/says", {"friend": "小灰", "text": "a\ud83d"}),
+        ("friend/renames", {"friend": "小灰", "name": "\ude00"}),
+        (
+            "friend/sends_articles",
+            {"friend": "小灰", "articles": [{"title": "\ud83d", "url": "u"}]},
+        ),
+        ("account/add", {"name": "\ud83d"}),
+        ("clawbot/says", {"text": "\ud83d"}),
+        ("friend/says", {"friend": "小灰", "text": "a", "\ud83d": "b"}),
+    ],
+)
+async def test_half_of_a_surrogate_pair_is_refused(
+    control: Control, client: WebClient, account: Account, path: str, given: Json
+) -> None:
+    """The account goes on, with whole characters."""
+    async with client.http.post(f"{client.url}/_simulator/{path}", json=given) as answer:
+        assert answer.status == 400
+        assert "half of a surrogate pair" in (await answer.json())["error"]
+    await control.post("friend/says", friend="小灰", text="whole")
+    (message,) = (await client.sync())["AddMsgList"]
+    assert message["Content"] == "whole"
+
+
 def test_every_verb_is_documented() -> None:
     assert control_doc is not None
     assert set(SENDS) < set(POSTS)

@@ -156,6 +156,6 @@ class Hops:
             body=body,
             size=None if body is None else request.content_length,
             # A key that the route does not know makes two calls of it no single one.
-            is_repeatable=scope is Scope.READ or (row.keyed and "idempotency_key" in texts),
+            is_repeatable=scope is Scope.READ or (row.keyed and bool(texts.get("idempotency_key"))),
             only_reads=scope is Scope.READ,
         )
