@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from aiohttp import AddrInfoType, hdrs
@@ -23,6 +23,7 @@ from openwx.cluster.directory import Directory, Owner
 from openwx.cluster.secret import is_stranger
 from openwx.config.addresses import Origin
 from openwx.neterrors import describe
+from openwx.reasons import ReasonCode
 from openwx.store.base import JournalError
 from openwx.store.records import Node
 
@@ -57,9 +58,13 @@ class Lost(Exception):
 class Refusing(NotAsked):
     """The node that was asked does not take calls of this one, whatever they are."""
 
+    code: ClassVar[ReasonCode]
+
 
 class OtherSecret(Refusing):
     """The node that was asked has another ``cluster.secret``."""
+
+    code = ReasonCode.NODE_OTHER_SECRET
 
     def __str__(self) -> str:
         return "it has another cluster.secret"
@@ -68,12 +73,16 @@ class OtherSecret(Refusing):
 class OtherVersion(Refusing):
     """The node that was asked forwards calls in another way."""
 
+    code = ReasonCode.NODE_OTHER_VERSION
+
     def __str__(self) -> str:
         return "it has another version of openwx"
 
 
 class NotForNodes(Refusing):
     """What was asked is the address for callers of a node."""
+
+    code = ReasonCode.NODE_OTHER_ADDRESS
 
     def __str__(self) -> str:
         return "its cluster.advertise is an address for callers, and not that of a cluster.listen"

@@ -106,7 +106,8 @@ async def test_a_node_of_another_version_is_told_so(
         assert (reply.status, reply.code) == (503, -4)
         assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
     (one,) = (await a.get("check_client")).json["client"]
-    assert one["reason_code"] == "node_silent"
+    assert one["reason_code"] == "node_other_version"
+    assert one["state_reason"] == "its node b has another version of openwx"
     assert not b.gateway.accounts["bob"].outgoing.sent
     assert f"bob: the node b does not answer a call: {why}" in caplog.messages
     assert f"b does not say how its accounts are: {why}" in caplog.messages
@@ -321,7 +322,15 @@ async def test_a_node_that_shows_another_secret_is_not_asked(
             assert reply.words.endswith(f"takes no calls of this one: {why}")
         async with a.session.ws_connect(f"{a.url}/openwx/ws?client=bob") as socket:
             assert why in (await socket.receive()).data
-        await a.get("check_client")
+        (one,) = (await a.get("check_client")).json["client"]
+        assert one["reason_code"] == "node_other_secret"
+        nodes.table.give("carol", "b")  # all accounts have a page where there are two
+        for language, words in (
+            ("en", "Its node has another secret of the cluster"),
+            ("zh", "所在节点的集群密钥不同"),
+        ):
+            page = await a.session.get(f"{a.url}/console", headers={"Accept-Language": language})
+            assert words in await page.text()
         assert not liar.heads
     assert f"b does not say how its accounts are: {why}" in caplog.messages
     nodes.table.moves("b", b.peer_url)
