@@ -274,7 +274,11 @@ LIES: dict[str, tuple[bytes | None, bytes]] = {
     "another version": (b"HTTP/1.1 505 Not Supported\r\nContent-Length: 0\r\n\r\n", b""),
     "an address for callers": (b"HTTP/1.1 508 Loop\r\nContent-Length: 0\r\n\r\n", b""),
 }
-REFUSALS = {"another secret", "another version", "an address for callers"}
+REFUSALS = {
+    "another secret": "node_other_secret",
+    "another version": "node_other_version",
+    "an address for callers": "node_other_address",
+}
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -290,6 +294,8 @@ async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) 
         sent = await a.get("send_friend_message", client="bob", id="@a", content="hi")
         assert len(liar.heads) == asked + 1
         assert asked == 1 or lie not in REFUSALS
+        clients = (await a.get("check_client", client="bob")).json["client"]
+        assert [one["reason_code"] for one in clients] == [REFUSALS.get(lie, "node_silent")]
     assert (read.status, read.code) == (503, -4)
     assert (sent.status, sent.code) == ((503, -4) if lie in REFUSALS else (504, -1))
     assert (await a.get("get_user_info", client="alice")).status == 200
