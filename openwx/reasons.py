@@ -49,6 +49,9 @@ class ReasonCode(StrEnum):
     HANDED_OVER = "handed_over"
     ON_ANOTHER_NODE = "on_another_node"
     NODE_SILENT = "node_silent"
+    NODE_OTHER_SECRET = "node_other_secret"  # noqa: S105 - a code, and no secret
+    NODE_OTHER_VERSION = "node_other_version"
+    NODE_OTHER_ADDRESS = "node_other_address"
     ON_NO_NODE = "on_no_node"
     STOPPED_BY_REQUEST = "stopped_by_request"
     STOPPED_BY_STOP_CLIENT = "stopped_by_stop_client"
@@ -103,6 +106,11 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.HANDED_OVER: ("handed over to another process",),
     ReasonCode.ON_ANOTHER_NODE: ("it runs on the node {node}",),
     ReasonCode.NODE_SILENT: ("its node {node} does not answer",),
+    ReasonCode.NODE_OTHER_SECRET: ("its node {node} has another cluster.secret",),
+    ReasonCode.NODE_OTHER_VERSION: ("its node {node} has another version of openwx",),
+    ReasonCode.NODE_OTHER_ADDRESS: (
+        "the cluster.advertise of its node {node} is an address for callers, and not that of a cluster.listen",
+    ),
     ReasonCode.ON_NO_NODE: ("no node runs it now",),
     ReasonCode.STOPPED_BY_REQUEST: ("stopped on request",),
     ReasonCode.STOPPED_BY_STOP_CLIENT: ("stopped by stop_client; start_client starts it",),

@@ -16,8 +16,8 @@ class Whereabouts(msgspec.Struct, frozen=True):
     node: str = ""
     """Its name; empty while none has it."""
     wanted: bool = True
-    is_silent: bool = False
-    """Whether its node was asked, and has not answered."""
+    silence: ReasonCode | None = None
+    """Why its node says nothing of it, where it was asked."""
 
     @property
     def state(self) -> State:
@@ -29,11 +29,19 @@ class Whereabouts(msgspec.Struct, frozen=True):
         """Why it is in that state."""
         if not self.wanted:
             return reason(ReasonCode.STOPPED_BY_STOP_CLIENT)
-        if self.node and self.is_silent:
-            return reason(ReasonCode.NODE_SILENT, node=self.node)
-        if self.node:
-            return reason(ReasonCode.ON_ANOTHER_NODE, node=self.node)
-        return reason(ReasonCode.ON_NO_NODE)
+        if not self.node:
+            return reason(ReasonCode.ON_NO_NODE)
+        match self.silence:
+            case None:
+                return reason(ReasonCode.ON_ANOTHER_NODE, node=self.node)
+            case ReasonCode.NODE_OTHER_SECRET:
+                return reason(ReasonCode.NODE_OTHER_SECRET, node=self.node)
+            case ReasonCode.NODE_OTHER_VERSION:
+                return reason(ReasonCode.NODE_OTHER_VERSION, node=self.node)
+            case ReasonCode.NODE_OTHER_ADDRESS:
+                return reason(ReasonCode.NODE_OTHER_ADDRESS, node=self.node)
+            case _:
+                return reason(ReasonCode.NODE_SILENT, node=self.node)
 
     def refusal(self) -> CallerError:
         """Make the answer (-4) to a call that only the process can answer in which the account runs."""

@@ -30,8 +30,8 @@ class Others(Protocol):
 
     async def listed(
         self, caller: Caller, asked: Collection[Whereabouts]
-    ) -> dict[str, ListedClient]:
-        """Return what the nodes of these accounts say of them; nothing of those that do not answer at once."""
+    ) -> dict[str, ListedClient | ReasonCode]:
+        """Return what the nodes of these accounts say of them, or why a node that was asked says nothing."""
 
 
 class VisibleGateway:
@@ -141,12 +141,10 @@ class VisibleGateway:
         settings = None if self._node is None else self._node.rows.settings_of(name)
         return "web" if settings is None else settings.transport
 
-    @property
-    def asks_others(self) -> bool:
-        return self._others is not None
-
-    async def listed_elsewhere(self, asked: Collection[Whereabouts]) -> dict[str, ListedClient]:
-        """Return what other nodes say of these accounts, as far as they answer at once."""
+    async def listed_elsewhere(
+        self, asked: Collection[Whereabouts]
+    ) -> dict[str, ListedClient | ReasonCode]:
+        """Return what other nodes say of these accounts, or why a node that was asked says nothing."""
         if self._others is None:
             return {}
         return await self._others.listed(self._caller, asked)
@@ -177,7 +175,9 @@ class VisibleGateway:
             return False
         said = (await self.listed_elsewhere([where])).get(name)
         goes_on = (ReasonCode.HANDED_OVER, ReasonCode.ABANDONED)
-        return said is not None and said.state == State.STOP and said.reason_code not in goes_on
+        if not isinstance(said, ListedClient):
+            return False
+        return said.state == State.STOP and said.reason_code not in goes_on
 
     async def stop_account(self, name: str, delay_s: float) -> None:
         """Stop one of the caller's accounts, wherever it runs, after ``delay_s`` if it is here."""

@@ -1,11 +1,11 @@
 """What a node publishes of its ``cluster.secret``, so that others see whether theirs is the same.
-``service`` makes it; ``node`` and ``openwx doctor`` compare it.
+``service`` makes it; ``node``, ``api.peers.client`` and ``openwx doctor`` compare it.
 """
 
 import hmac
 import secrets
 
-from openwx.store.records import ClusterView
+from openwx.store.records import ClusterView, Node
 
 
 def proof_of(secret: str | None) -> str:
@@ -18,12 +18,15 @@ def strangers(view: ClusterView, secret: str | None) -> list[str]:
     """List the nodes that certainly have another secret than this one."""
     if not secret:
         return []
-    return sorted(one.node for one in view.nodes if one.proof and not _is_of(one.proof, secret))
+    return sorted(one.node for one in view.nodes if is_stranger(one, secret))
 
 
-def _is_of(proof: str, secret: str) -> bool:
-    salt, _, digest = proof.partition(".")
-    return hmac.compare_digest(digest.encode(), _digest(secret, salt).encode())
+def is_stranger(node: Node, secret: str) -> bool:
+    """Return whether a node certainly has another secret than this one."""
+    salt, _, digest = node.proof.partition(".")
+    return bool(node.proof) and not hmac.compare_digest(
+        digest.encode(), _digest(secret, salt).encode()
+    )
 
 
 def _digest(secret: str, salt: str) -> str:

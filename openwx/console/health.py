@@ -77,14 +77,23 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("busy", "health.connecting", t, _session_end(account, t))
 
 
-def health_elsewhere(where: Whereabouts, listed: ListedClient | None, t: Translator) -> StatusView:
-    """Judge an account that does not run here. ``listed``: what its node says of it."""
+_SILENCES: dict[ReasonCode | None, str] = {
+    ReasonCode.NODE_OTHER_SECRET: "nodes.other_secret",
+    ReasonCode.NODE_OTHER_VERSION: "nodes.other_version",
+    ReasonCode.NODE_OTHER_ADDRESS: "nodes.other_address",
+}
+
+
+def health_elsewhere(
+    where: Whereabouts, listed: ListedClient | ReasonCode | None, t: Translator
+) -> StatusView:
+    """Judge an account that does not run here. ``listed``: what its node says of it, or why that says nothing."""
     if where.state is State.STOP:
         return _health("idle", "health.stopped", t)
     if not where.node:
         return _health("busy", "nodes.nobody", t)
-    if listed is None:
-        return StatusView("bad", t("nodes.silent"))
+    if not isinstance(listed, ListedClient):
+        return StatusView("bad", t(_SILENCES.get(listed, "nodes.silent")))
     match listed.state:
         case State.RUNNING:
             return StatusView("good", t("health.running"))

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from aiohttp import AddrInfoType, hdrs
@@ -20,8 +20,10 @@ from openwx import unwanted
 from openwx.api.peers.call import Call
 from openwx.api.peers.hop import BACK, Hop
 from openwx.cluster.directory import Directory, Owner
+from openwx.cluster.secret import is_stranger
 from openwx.config.addresses import Origin
 from openwx.neterrors import describe
+from openwx.reasons import ReasonCode
 from openwx.store.base import JournalError
 from openwx.store.records import Node
 
@@ -56,9 +58,13 @@ class Lost(Exception):
 class Refusing(NotAsked):
     """The node that was asked does not take calls of this one, whatever they are."""
 
+    code: ClassVar[ReasonCode]
+
 
 class OtherSecret(Refusing):
     """The node that was asked has another ``cluster.secret``."""
+
+    code = ReasonCode.NODE_OTHER_SECRET
 
     def __str__(self) -> str:
         return "it has another cluster.secret"
@@ -67,12 +73,16 @@ class OtherSecret(Refusing):
 class OtherVersion(Refusing):
     """The node that was asked forwards calls in another way."""
 
+    code = ReasonCode.NODE_OTHER_VERSION
+
     def __str__(self) -> str:
         return "it has another version of openwx"
 
 
 class NotForNodes(Refusing):
     """What was asked is the address for callers of a node."""
+
+    code = ReasonCode.NODE_OTHER_ADDRESS
 
     def __str__(self) -> str:
         return "its cluster.advertise is an address for callers, and not that of a cluster.listen"
@@ -141,7 +151,7 @@ class PeerClient:
 
     async def connect(self, owner: Owner, call: Call) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket to the owner. Raise as ``ask``, and ``aiohttp.WSServerHandshakeError``."""
-        hop, url = call.hop_to(owner, self._directory.node), _url(owner.node, call)
+        hop, url = call.hop_to(owner, self._directory.node), self._url(owner.node, call)
         try:
             async with asyncio.timeout(READ_S):
                 return await self._http.ws_connect(
@@ -184,11 +194,20 @@ class PeerClient:
         except JournalError:
             return True  # nobody loses an account while nobody reaches the store
 
+    def _url(self, node: Node, call: Call) -> URL:
+        """Return where a node takes a call. Raise ``NotAsked`` where it is known that it takes none of this one."""
+        if not node.url:
+            raise NotAsked(f"{node.node} has no cluster.listen")
+        if is_stranger(node, self._secret):  # to it, the hop would be a wrong guess of its secret
+            raise OtherSecret
+        query = f"?{call.query}" if call.query else ""
+        return URL(f"{_origin(node.url)}{call.path}{query}", encoded=True)
+
     def _proof(self, hop: Hop, method: str, url: URL) -> dict[str, str]:
         return hop.headers(self._secret, method, url.raw_path_qs)
 
     async def _request(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
-        url = _url(node, call)
+        url = self._url(node, call)
         headers = {**call.headers, **self._proof(hop, call.method, url)}
         body: Any = call.body
         if isinstance(body, bytes):
@@ -209,13 +228,6 @@ class PeerClient:
             response.close()
             raise _REFUSED[response.status](f"HTTP {response.status}")
         return response
-
-
-def _url(node: Node, call: Call) -> URL:
-    if not node.url:
-        raise NotAsked(f"{node.node} has no cluster.listen")
-    query = f"?{call.query}" if call.query else ""
-    return URL(f"{_origin(node.url)}{call.path}{query}", encoded=True)
 
 
 @lru_cache(maxsize=1000)

@@ -222,7 +222,10 @@ class Forwarding:
         ask: Callable[[Owner], Awaitable[T]],
         is_gone: Callable[[], bool],
     ) -> T:
-        """Ask the owner, and where it does not answer, the owner of then, as often as is right for the call."""
+        """Ask the owner, and where it does not answer, the owner of then, as often as is right for the call.
+
+        One that refuses is not asked again: it would refuse until it is another process.
+        """
         until = steady() + ASK_S
         asked: Owner | None = owner
         why: Exception = NotOwner(call.account)
@@ -247,6 +250,8 @@ class Forwarding:
             if not goes_on or steady() > until or is_gone():
                 raise _failed(call, why, is_unknown=is_unknown)
             former, asked = asked, await self._owner(call.account, asked)
+            if isinstance(why, Refusing) and asked is not None and asked.is_still(former):
+                raise _failed(call, why, is_unknown=is_unknown)
             if not is_first or asked is None or asked.is_still(former):
                 await asyncio.sleep(PAUSE_S)
             is_first = False

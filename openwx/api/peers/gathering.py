@@ -16,10 +16,11 @@ from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
 from openwx.api.peers.answer import begin
 from openwx.api.peers.call import Call
-from openwx.api.peers.client import Lost, NotAsked, PeerClient
+from openwx.api.peers.client import Lost, NotAsked, PeerClient, Refusing
 from openwx.api.peers.hop import Hop
 from openwx.cluster.directory import Directory
 from openwx.errors import UNREADABLE
+from openwx.reasons import ReasonCode
 from openwx.schemas import Clients, ListedClient
 from openwx.store.base import JournalError
 from openwx.store.records import Node
@@ -42,13 +43,13 @@ class Gathering:
 
     async def listed(
         self, caller: Caller, asked: Collection[Whereabouts]
-    ) -> dict[str, ListedClient]:
-        """Return what the nodes of these accounts say of them; nothing of those that do not answer in ``ANSWER_S``."""
+    ) -> dict[str, ListedClient | ReasonCode]:
+        """Return what the nodes of these accounts say of them, or why one says nothing in ``ANSWER_S``."""
         try:
             owners = await self._directory.owners()
         except JournalError as error:
             log.warning("other nodes are not asked how their accounts are: %s", error)
-            return {}
+            return {one.account: ReasonCode.NODE_SILENT for one in asked}
         nodes: dict[UUID, Node] = {}
         names: defaultdict[UUID, list[str]] = defaultdict(list)
         for where in asked:
@@ -63,11 +64,11 @@ class Gathering:
                 for some in _slices(names[one])
             )
         )
-        return {one.account: one for listed in answers for one in listed}
+        return {name: said for answer in answers for name, said in answer.items()}
 
     async def _listed_by(
         self, node: Node, names: tuple[str, ...], caller: Caller
-    ) -> list[ListedClient]:
+    ) -> dict[str, ListedClient | ReasonCode]:
         hop = Hop(
             node=self._directory.node,
             key=caller.name,
@@ -92,9 +93,12 @@ class Gathering:
             metrics.HOPS.labels(node.node, "lost").inc()
             why = str(error) or type(error).__name__
             log.warning("%s does not say how its accounts are: %s", node.node, why)
-            return []
+            code = error.code if isinstance(error, Refusing) else ReasonCode.NODE_SILENT
+            return dict.fromkeys(names, code)
         metrics.HOPS.labels(node.node, "answered").inc()
-        return [one for one in clients if one.account in names and one.node == node.node]
+        return {
+            one.account: one for one in clients if one.account in names and one.node == node.node
+        }
 
     async def _clients(self, node: Node, call: Call, hop: Hop) -> list[ListedClient]:
         response = await self._client.ask_node(node, call, hop)

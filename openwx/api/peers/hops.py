@@ -25,6 +25,7 @@ from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import IN_MEMORY, Spool
 from openwx.api.routing import Route
 from openwx.cluster.directory import Owner
+from openwx.reasons import ReasonCode
 from openwx.schemas import ListedClient
 
 _JSON = {hdrs.CONTENT_TYPE: JSON}
@@ -67,8 +68,8 @@ class Hops:
 
     async def listed(
         self, caller: Caller, asked: Collection[Whereabouts]
-    ) -> dict[str, ListedClient]:
-        """Return what the nodes of these accounts say of them; nothing of those that do not answer at once."""
+    ) -> dict[str, ListedClient | ReasonCode]:
+        """Return what the nodes of these accounts say of them, or why a node that was asked says nothing."""
         return await self._gathering.listed(caller, asked)
 
     def spool(self, request: web.BaseRequest) -> Spool | None:

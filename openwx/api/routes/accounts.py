@@ -16,6 +16,7 @@ from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
 from openwx.logcontext import also
+from openwx.reasons import ReasonCode
 from openwx.schemas import (
     Budget,
     ClientInfo,
@@ -136,7 +137,7 @@ async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     there = await gateway.listed_elsewhere([one for one in asked if one.account not in here])
     return Clients(
         client=[
-            there.get(where.account) or _listed_elsewhere(gateway, where)
+            _listed_elsewhere(gateway, where, there.get(where.account))
             if (account := here.get(where.account)) is None
             else _listed(gateway, account)
             for where in asked
@@ -156,10 +157,14 @@ def _listed(gateway: "VisibleGateway", account: "Account") -> ListedClient:
     )
 
 
-def _listed_elsewhere(gateway: "VisibleGateway", where: "Whereabouts") -> ListedClient:
-    """Return what this process knows of an account that does not run in it, and whose node has not answered."""
+def _listed_elsewhere(
+    gateway: "VisibleGateway", where: "Whereabouts", said: ListedClient | ReasonCode | None
+) -> ListedClient:
+    """Return what its node says of an account that does not run in this process, or else what this process knows."""
+    if isinstance(said, ListedClient):
+        return said
     settings = gateway.settings
-    where = replace(where, is_silent=gateway.asks_others)
+    where = replace(where, silence=said)
     return ListedClient(
         account=where.account,
         pid=0,

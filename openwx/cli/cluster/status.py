@@ -81,7 +81,10 @@ def _nodes(view: ClusterView) -> Iterator[tuple[str, ...]]:
     counts = owned_by(view)
     for one in sorted(view.nodes, key=lambda one: one.node):
         accounts = f"{counts[one.node]} of {one.max_clients}"
-        words = "hands its accounts over" if one.is_draining else ""
+        words = ""
+        if one.is_draining:
+            has_some = counts[one.node] > 0
+            words = "hands its accounts over" if has_some else "takes no accounts (drained)"
         yield one.node, accounts, one.version, one.url or "-", words
 
 

@@ -144,7 +144,7 @@ async def test_a_drained_node_has_none_until_that_is_undone(typed: Typed, shared
         assert (code, out, err) == (0, f"{words}\n", "")
         await two.until(["family", "shop"])
         _, out, _ = await typed("cluster", **shared)
-        assert "hands its accounts over" in out
+        assert "takes no accounts (drained)" in out
         code, _, err = await typed("cluster", "move", "shop", "wx-1", **shared)
         assert code == 1
         assert "wx-1 takes no accounts; end that: openwx cluster drain wx-1 --undo" in err

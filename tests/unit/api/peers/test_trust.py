@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.accounts.streams import StreamEnded
@@ -18,6 +19,7 @@ from openwx.api.parameters import BodyLimits
 from openwx.api.peers import client, forwarding
 from openwx.api.peers.hop import HOP, MAC, SPEAKS, Hop
 from openwx.api.peers.relay import PeerReader
+from openwx.cluster.secret import proof_of
 from tests.reply import Reply
 
 from .liars import Liar
@@ -104,7 +106,8 @@ async def test_a_node_of_another_version_is_told_so(
         assert (reply.status, reply.code) == (503, -4)
         assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
     (one,) = (await a.get("check_client")).json["client"]
-    assert one["reason_code"] == "node_silent"
+    assert one["reason_code"] == "node_other_version"
+    assert one["state_reason"] == "its node b has another version of openwx"
     assert not b.gateway.accounts["bob"].outgoing.sent
     assert f"bob: the node b does not answer a call: {why}" in caplog.messages
     assert f"b does not say how its accounts are: {why}" in caplog.messages
@@ -268,12 +271,19 @@ LIES: dict[str, tuple[bytes | None, bytes]] = {
         b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 31\r\n\r\n{"code":-6,"status":"no entry"}',
         b"",
     ),
+    "another version": (b"HTTP/1.1 505 Not Supported\r\nContent-Length: 0\r\n\r\n", b""),
+    "an address for callers": (b"HTTP/1.1 508 Loop\r\nContent-Length: 0\r\n\r\n", b""),
+}
+REFUSALS = {
+    "another secret": "node_other_secret",
+    "another version": "node_other_version",
+    "an address for callers": "node_other_address",
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) -> None:
-    """The caller is told what is known, soon, and other calls go on."""
+    """The caller is told what is known, soon, and other calls go on. Who refuses is asked once."""
     a.takes("alice")
     answer, repeats = LIES[lie]
     async with Liar.started(answer) as liar:
@@ -282,11 +292,56 @@ async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) 
         read = await a.get("get_user_info", client="bob")
         asked = len(liar.heads)
         sent = await a.get("send_friend_message", client="bob", id="@a", content="hi")
-        assert len(liar.heads) == asked + (2 if lie == "another secret" else 1)
+        assert len(liar.heads) == asked + 1
+        assert asked == 1 or lie not in REFUSALS
+        clients = (await a.get("check_client", client="bob")).json["client"]
+        assert [one["reason_code"] for one in clients] == [REFUSALS.get(lie, "node_silent")]
     assert (read.status, read.code) == (503, -4)
-    certain = lie == "another secret"
-    assert (sent.status, sent.code) == ((503, -4) if certain else (504, -1))
+    assert (sent.status, sent.code) == ((503, -4) if lie in REFUSALS else (504, -1))
     assert (await a.get("get_user_info", client="alice")).status == 200
+
+
+@pytest.mark.parametrize("lie", sorted(REFUSALS))
+@pytest.mark.parametrize("name", ["get_user_info", "send_friend_message"])
+async def test_after_a_refusal_the_next_owner_is_asked(
+    lie: str, name: str, a: OneNode, b: OneNode, nodes: Nodes
+) -> None:
+    c = await nodes.start("c")
+    async with Liar.started(LIES[lie][0]) as liar:
+        liar.then = lambda: b.loses("bob", to=c)
+        nodes.table.moves("b", liar.url)
+        reply = await a.get(name, client="bob", id="@a", content="hi")
+        assert (reply.status, len(liar.heads)) == (200, 1)
+
+
+async def test_a_node_that_shows_another_secret_is_not_asked(
+    a: OneNode, b: OneNode, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither by a call, nor for its accounts, nor for its stream."""
+    why = "it has another cluster.secret"
+    async with Liar.started() as liar:
+        nodes.table.moves("b", liar.url)
+        nodes.table.nodes["b"] = replace(nodes.table.nodes["b"], proof=proof_of(OURS[::-1]))
+        for name in ("get_user_info", "send_friend_message"):
+            reply = await a.get(name, client="bob", id="@a", content="hi")
+            assert (reply.status, reply.code) == (503, -4)
+            assert reply.words.endswith(f"takes no calls of this one: {why}")
+        async with a.session.ws_connect(f"{a.url}/openwx/ws?client=bob") as socket:
+            assert why in (await socket.receive()).data
+        (one,) = (await a.get("check_client")).json["client"]
+        assert one["reason_code"] == "node_other_secret"
+        nodes.table.give("carol", "b")  # all accounts have a page where there are two
+        for language, words in (
+            ("en", "Its node has another secret of the cluster"),
+            ("zh", "所在节点的集群密钥不同"),
+        ):
+            page = await a.session.get(f"{a.url}/console", headers={"Accept-Language": language})
+            assert words in await page.text()
+        assert not liar.heads
+    assert f"b does not say how its accounts are: {why}" in caplog.messages
+    nodes.table.moves("b", b.peer_url)
+    nodes.table.nodes["b"] = replace(nodes.table.nodes["b"], proof=proof_of(OURS))
+    assert (await a.get("get_user_info", client="bob")).status == 200
 
 
 ENDLESS = {

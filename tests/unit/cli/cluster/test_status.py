@@ -37,6 +37,11 @@ def test_for_a_person() -> None:
     ]
 
 
+def test_a_drained_node() -> None:
+    lines = status.as_text(owning({"wx-1": ["a"]}, node("wx-2", draining=True)))
+    assert lines[4].split("  ")[-1] == "takes no accounts (drained)"
+
+
 def test_all_is_well_or_empty() -> None:
     assert status.as_text(owning({"wx-1": ["a"]}))[0] == (
         "1 node, 1 account: each that should run has a node"
