@@ -104,7 +104,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ),
     ReasonCode.ABANDONED: ("another process may run the account now; this one has ended it",),
     ReasonCode.HANDED_OVER: ("handed over to another process",),
-    ReasonCode.ON_ANOTHER_NODE: ("it runs on the node {node}",),
+    ReasonCode.ON_ANOTHER_NODE: ("the node {node} has it",),
     ReasonCode.NODE_SILENT: ("its node {node} does not answer",),
     ReasonCode.NODE_OTHER_SECRET: ("its node {node} has another cluster.secret",),
     ReasonCode.NODE_OTHER_VERSION: ("its node {node} has another version of openwx",),

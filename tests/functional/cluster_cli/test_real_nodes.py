@@ -95,7 +95,7 @@ async def test_the_outbox_of_an_account_on_another_node(
             "outbox", "drop", "--all", "--yes", "--client", there, **of_cluster
         )
         assert code == 1
-        assert f"the account {there} does not run here: it runs on the node b" in err
+        assert f"the account {there} does not run here: the node b has it" in err
         (left,) = await journal.failed(there)
         assert left.status == DeliveryStatus.FAILED
         code, out, _ = await typed(
