@@ -109,8 +109,10 @@ class CallReader:
         self, request: web.Request, query: RequestParams, params: RequestParams
     ) -> None:
         """Treat headers as parameters. CallerError -2 where they contradict each other."""
-        for key in request.headers.getall(IDEMPOTENCY_KEY, ()):
-            merge_once("idempotency_key", params, key)
+        keys = request.headers.getall(IDEMPOTENCY_KEY, ())
+        for key in keys:
+            if key or len(keys) > 1:  # an empty one alone is none
+                merge_once("idempotency_key", params, key)
         if client := self._client_of_head(request, query):
             merge_once("client", params, client)
         if statuses.STRICT_HEADER in request.headers:

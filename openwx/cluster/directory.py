@@ -32,14 +32,16 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Directory:
-    """Owners by account, read from the store at most once in ``FRESH_S`` seconds."""
+    """Owners by account, read from the store anew after ``FRESH_S`` seconds, and where somebody forgets."""
 
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
         self._view = ClusterView([], [])
         self._names: frozenset[str] = frozenset()
         self._owners: Mapping[str, Owner] = {}
-        self._read_at = float("-inf")
+        self._asked_at = float("-inf")
+        """When the store was asked for what is known here."""
+        self._forgotten_at = float("-inf")
         self._failed_at = float("-inf")
         self._why = ""
         self._reading = asyncio.Lock()
@@ -56,24 +58,27 @@ class Directory:
 
     def forget(self) -> None:
         """Read the store anew for the next answer."""
-        self._read_at = float("-inf")
+        self._forgotten_at = steady()
 
     async def look(self) -> ClusterView:
         """Read the members and the accounts anew. Raise ``JournalError``.
 
         Rows whose names no account can have, which only a stranger writes, are left out: no node runs them.
         """
+        asked_at = steady()
         view = await self._ownership.view()
         accounts = [one for one in view.accounts if is_account_name(one.account)]
-        self._view, self._read_at = replace(view, accounts=accounts), steady()
-        nodes = {one.incarnation: one for one in view.nodes}
-        self._names = frozenset(one.account for one in accounts)
-        self._owners = {
-            one.account: Owner(nodes[one.owner], one.epoch)
-            for one in accounts
-            if one.owner in nodes
-        }
-        return self._view
+        view = replace(view, accounts=accounts)
+        if asked_at >= self._asked_at:  # else another look, which began later, was sooner
+            self._view, self._asked_at = view, asked_at
+            nodes = {one.incarnation: one for one in view.nodes}
+            self._names = frozenset(one.account for one in accounts)
+            self._owners = {
+                one.account: Owner(nodes[one.owner], one.epoch)
+                for one in accounts
+                if one.owner in nodes
+            }
+        return view
 
     async def view(self) -> ClusterView:
         """Return the members and the accounts. Raise ``JournalError``."""
@@ -81,7 +86,8 @@ class Directory:
         async with self._reading:
             if self._failed_at >= asked_at:  # while this waited: nobody waits for two that fail
                 raise JournalError(self._why)
-            if steady() - self._read_at > FRESH_S:
+            is_old = self._asked_at <= self._forgotten_at or asked_at - self._asked_at > FRESH_S
+            if is_old:
                 try:
                     await self.look()
                 except JournalError as error:

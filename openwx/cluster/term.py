@@ -174,7 +174,7 @@ class Term:
             self._account.stop()  # before it begins: it calls nobody
             await self._account.ended.wait()
             await self._end()
-        if not self._has_told_stop:
+        if not self._has_told_stop or self._goal is Goal.HAND_OVER:
             return
         self._told.clear()
         try:

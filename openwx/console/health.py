@@ -77,7 +77,7 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("busy", "health.connecting", t, _session_end(account, t))
 
 
-_SILENCES: dict[ReasonCode | None, str] = {
+_SILENCES: dict[ReasonCode, str] = {
     ReasonCode.NODE_OTHER_SECRET: "nodes.other_secret",
     ReasonCode.NODE_OTHER_VERSION: "nodes.other_version",
     ReasonCode.NODE_OTHER_ADDRESS: "nodes.other_address",
@@ -92,6 +92,8 @@ def health_elsewhere(
         return _health("idle", "health.stopped", t)
     if not where.node:
         return _health("busy", "nodes.nobody", t)
+    if listed is None:
+        return StatusView("busy", t("nodes.at", node=where.node))
     if not isinstance(listed, ListedClient):
         return StatusView("bad", t(_SILENCES.get(listed, "nodes.silent")))
     match listed.state:

@@ -59,7 +59,8 @@ class MediaStore(Protocol):
         """Delete what is stored under these keys. A key without a file is none of its business.
 
         Another process may need a file anew while this one waits: what was put since ``put_before`` stays. With a
-        bucket that is so to the second, as far as the clocks agree: where this one is behind, ``older`` lists the file.
+        bucket that is so to the second, as far as the clocks agree (where this one is behind, ``older`` lists the
+        file), and but for what is put between the look and the deletion.
         """
 
     async def older(self, than_s: float) -> list[str]:

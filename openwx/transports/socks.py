@@ -76,14 +76,15 @@ async def _within(
     """
     task = asyncio.ensure_future(connecting)
     try:
-        await asyncio.wait({task}, timeout=limit_s)
+        try:
+            await asyncio.wait({task}, timeout=limit_s)
+        finally:
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
     except asyncio.CancelledError:
         unwanted.end(task, aiohttp.connector.Connection.close)
         raise
-    finally:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
     if task.cancelled():
         raise TimeoutError
     return task.result()

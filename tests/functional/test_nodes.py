@@ -181,6 +181,7 @@ async def test_a_start_waits_only_a_while_for_a_node(cluster: Cluster) -> None:
     cluster.names = ("n0",)
     await starts(cluster, "a")
     await cluster.drains("a")
+    await cluster.until_owned(lambda owners: not owners["n0"])
     started = (await cluster.nodes["a"].get("start_client", client="n0")).json
     assert (started["code"], started["state"], started["node"]) == (0, "init", "")
 

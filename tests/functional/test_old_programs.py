@@ -488,3 +488,9 @@ def test_a_header_that_says_two_things(bench: Bench, name: str) -> None:
     assert bench.sent() == []
     assert bench.gets(TO, f"{name}: default", f"{name}: default").code == 0
     assert bench.sent() == ["hi"]
+
+
+def test_an_empty_key_of_the_head_is_none(bench: Bench) -> None:
+    assert bench.gets(f"{TO}&idempotency_key=only", "Idempotency-Key: ").code == 0
+    assert bench.gets(f"{TO}&idempotency_key=only", "Idempotency-Key: only").code == 0
+    assert bench.sent() == ["hi"]

@@ -230,6 +230,17 @@ class PeerClient:
         return response
 
 
+def outcome_of(error: Exception) -> str:
+    """Return the label of a hop that failed."""
+    match error:
+        case NotOwner():
+            return "not_owner"
+        case NotAsked():
+            return "not_asked"
+        case _:
+            return "lost"
+
+
 @lru_cache(maxsize=1000)
 def _origin(url: str) -> str:
     """Return an address of a row in its normal spelling. Raise ``NotAsked`` where it is none."""

@@ -21,7 +21,7 @@ from openwx.api.answers import Answer
 from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
-from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient, Refusing
+from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient, Refusing, outcome_of
 from openwx.api.peers.hop import refusal_in
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import Spool
@@ -244,6 +244,8 @@ class Forwarding:
                 metrics.HOPS.labels(asked.node.node, outcome_of(why)).inc()
                 level = logging.WARNING if is_first else logging.DEBUG
                 words = "%s: the node %s does not answer a call: %s"
+                if isinstance(why, Refusing):
+                    words = "%s: the node %s takes no call of this one: %s"
                 log.log(level, words, call.account, asked.node.node, why)
                 is_unknown = is_unknown or isinstance(why, Lost)
                 goes_on = call.is_repeatable or (is_first and not is_unknown)
@@ -260,17 +262,6 @@ class Forwarding:
         if self._gateway.stopping:
             return "the server stops"
         return "the node that ran the account does not answer any more"
-
-
-def outcome_of(error: Exception) -> str:
-    """Return the label of a hop that failed."""
-    match error:
-        case NotOwner():
-            return "not_owner"
-        case NotAsked():
-            return "not_asked"
-        case _:
-            return "lost"
 
 
 def _require_whole(call: Call) -> None:

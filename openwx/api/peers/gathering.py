@@ -16,7 +16,7 @@ from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
 from openwx.api.peers.answer import begin
 from openwx.api.peers.call import Call
-from openwx.api.peers.client import Lost, NotAsked, PeerClient, Refusing
+from openwx.api.peers.client import Lost, NotAsked, PeerClient, Refusing, outcome_of
 from openwx.api.peers.hop import Hop
 from openwx.cluster.directory import Directory
 from openwx.errors import UNREADABLE
@@ -90,7 +90,7 @@ class Gathering:
             async with asyncio.timeout(ANSWER_S):
                 clients = await self._clients(node, call, hop)
         except (NotAsked, Lost, TimeoutError, *UNREADABLE) as error:
-            metrics.HOPS.labels(node.node, "lost").inc()
+            metrics.HOPS.labels(node.node, outcome_of(error)).inc()
             why = str(error) or type(error).__name__
             log.warning("%s does not say how its accounts are: %s", node.node, why)
             code = error.code if isinstance(error, Refusing) else ReasonCode.NODE_SILENT

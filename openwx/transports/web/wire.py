@@ -24,7 +24,7 @@ log = logging.getLogger("openwx.wechat")
 
 Text = str | UnsetType
 Number = int | UnsetType
-Sendable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,2000}$")]
+Sendable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,2000}\Z")]
 """The MediaId of a file. WeChat's have some hundred characters; callers and the store name the file by it."""
 
 

@@ -109,7 +109,7 @@ async def test_a_node_of_another_version_is_told_so(
     assert one["reason_code"] == "node_other_version"
     assert one["state_reason"] == "its node b has another version of openwx"
     assert not b.gateway.accounts["bob"].outgoing.sent
-    assert f"bob: the node b does not answer a call: {why}" in caplog.messages
+    assert f"bob: the node b takes no call of this one: {why}" in caplog.messages
     assert f"b does not say how its accounts are: {why}" in caplog.messages
     (line,) = {one for one in caplog.messages if one.startswith("127.0.0.1: ")}
     assert "cannot read how the other one forwards calls; update all nodes" in line
@@ -124,7 +124,7 @@ async def test_nodes_with_different_secrets_say_so(
     why = "it has another cluster.secret"
     assert (reply.status, reply.code) == (503, -4)
     assert reply.words == f"not done: the node that runs bob takes no calls of this one: {why}"
-    assert f"bob: the node b does not answer a call: {why}" in caplog.messages
+    assert f"bob: the node b takes no call of this one: {why}" in caplog.messages
     assert "127.0.0.1 does not know the cluster.secret of this node" in caplog.messages
 
 
