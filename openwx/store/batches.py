@@ -12,7 +12,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 def require_names(batch: WriteBatch) -> None:
-    """Raise ``InvalidBatch`` for a name that no index takes; whoever gets it from outside bounds it."""
+    """Raise ``InvalidBatch`` for a name that is too long for an index; those from outside are bounded before."""
     names = [*batch.state, *batch.media, *batch.keys]
     for report in batch.reports:
         names += (report.chat, report.dedupe, *report.targets)

@@ -1,4 +1,4 @@
-"""What a task makes for somebody who is gone is closed, in whichever step it is made."""
+"""What a task makes for a caller who is gone is closed, in whichever step it is made."""
 
 import asyncio
 

@@ -2,7 +2,7 @@
 
 Each node writes a probe, named after its membership, which nobody else can know before: who finds it has the same
 folder. A node that finds those of half of all nodes or fewer, its own among them, takes no account: so one that has
-another folder than the rest stands alone, and of two that differ neither goes on.
+another folder than the rest stands alone, and of two that differ neither takes any.
 """
 
 import asyncio

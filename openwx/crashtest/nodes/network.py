@@ -78,7 +78,7 @@ class Namespaces:
     """The network of all nodes: a bridge. It needs root, and ``ip`` and ``tc``. Use it as ``async with``.
 
     Names and addresses are the same in each run, so there is one run at a time, and it removes what one has left that
-    was killed. Whatever is left while nobody else runs is of such a one.
+    was killed. What is there while no other run goes on was left by such a run.
     """
 
     here = "10.99.0.1"

@@ -327,9 +327,8 @@ async def test_what_waits_for_the_journal_does_not_hold_up_the_end(
     assert world.table.released == [("n0", "")]
 
 
-async def test_a_change_of_a_row_without_an_answer_does_not_hold_up_the_end(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def leave_changes_unanswered(table: Table, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Never answer a change of a row. Return what is set when one is asked for."""
     asked = asyncio.Event()
 
     async def replace_account(*_: object) -> bool:
@@ -337,8 +336,15 @@ async def test_a_change_of_a_row_without_an_answer_does_not_hold_up_the_end(
         await asyncio.Event().wait()
         return True
 
+    monkeypatch.setattr(table, "replace_account", replace_account)
+    return asked
+
+
+async def test_a_change_of_a_row_without_an_answer_does_not_hold_up_the_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = World(journal, 1)
-    monkeypatch.setattr(world.table, "replace_account", replace_account)
+    asked = leave_changes_unanswered(world.table, monkeypatch)
     async with asyncio.timeout(PATIENCE_S), world.running():
         await asked.wait()
     assert not world.table.rows
@@ -456,17 +462,10 @@ async def test_a_stop_that_another_node_told_before_the_claim_is_not_told_again(
 async def test_a_note_of_a_told_stop_without_an_answer_does_not_hold_up_the_end(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = asyncio.Event()
-
-    async def replace_account(*_: object) -> bool:
-        asked.set()
-        await asyncio.Event().wait()
-        return True
-
     world = World(journal, 1)
     table = world.table
     table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
-    monkeypatch.setattr(table, "replace_account", replace_account)
+    asked = leave_changes_unanswered(table, monkeypatch)
     async with asyncio.timeout(PATIENCE_S), world.running():
         await asked.wait()
     assert table.released == [("n0", "")]
