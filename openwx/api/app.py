@@ -28,7 +28,7 @@ from openwx.api.routes import (
     sending,
 )
 from openwx.api.routing import Route, declared
-from openwx.api.server import Handler, Runner
+from openwx.api.server import Handlers, Runner
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -67,13 +67,13 @@ def make_runner(
     """
     app = web.Application(client_max_size=parameters.MAX_BODY)
     endpoints = Endpoints(gateway, access, node, hops)
-    direct = _add_routes(app, endpoints)
+    handlers = _add_routes(app, endpoints)
     Health(gateway, access, node).add_to(app.router)
     Metrics(gateway, access, node).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
     confirm.add_to(app.router)
-    return _runner(app, access, endpoints, direct, pages)
+    return _runner(app, access, endpoints, handlers, pages)
 
 
 def make_peer_runner(
@@ -90,24 +90,33 @@ def make_peer_runner(
     return _runner(app, access, endpoints, {}, pages)
 
 
-def _add_routes(app: web.Application, endpoints: Endpoints) -> dict[tuple[str, str], Handler]:
-    direct: dict[tuple[str, str], Handler] = {}
+def _add_routes(app: web.Application, endpoints: Endpoints) -> Handlers:
+    """Add one resource for all routes: hundreds would take longer than the rest of a start."""
+    handlers: Handlers = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
+        by_method = {**dict.fromkeys(row.methods, endpoint), "OPTIONS": endpoints.preflight}
         for path in row.paths:
-            direct |= {(method, path): endpoint for method in row.methods}
-            for resource in map(app.router.add_resource, (path, f"{path}/")):
-                for method in row.methods:
-                    resource.add_route(method, endpoint)
-                resource.add_route("OPTIONS", endpoints.preflight)
-    return direct
+            handlers[path] = handlers[f"{path}/"] = by_method
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        by_method = handlers.get(request.rel_url.path_safe)
+        if by_method is None:
+            raise web.HTTPNotFound
+        handler = by_method.get(request.method)
+        if handler is None:
+            raise web.HTTPMethodNotAllowed(request.method, by_method)
+        return await handler(request)
+
+    app.router.add_route("*", "/openwx/{name:.*}", answer)
+    return handlers
 
 
 def _runner(
     app: web.Application,
     access: Access,
     endpoints: Endpoints,
-    direct: dict[tuple[str, str], Handler],
+    handlers: Handlers,
     pages: Iterable[Pages],
 ) -> Runner:
     pages = list(pages)
@@ -119,4 +128,4 @@ def _runner(
         for more in pages:
             more.stop()
 
-    return Runner(app, access, direct, stop)
+    return Runner(app, access, handlers, stop)

@@ -4,7 +4,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp import StreamReader, hdrs, web
@@ -30,8 +30,9 @@ SHUTDOWN_S = 1.0
 _answered = metrics.REQUESTS.of(metrics.OTHER).answered
 
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
-Endpoints = Mapping[tuple[str, str], Handler]
-"""The handlers of routes by method and path."""
+Handlers = dict[str, dict[str, Handler]]
+"""The handlers of routes by path and method."""
+_NONE: dict[str, Handler] = {}
 
 
 class Server(web.Server):
@@ -40,11 +41,11 @@ class Server(web.Server):
     Beyond ``access.max_connections``, the connection whose caller has been due longest is closed: strangers' first.
     """
 
-    def __init__(self, access: Access, endpoints: Endpoints) -> None:
+    def __init__(self, access: Access, handlers: Handlers) -> None:
         super().__init__(self._handle, request_factory=self._begin_request)
         self._app: web.Server | None = None
         self._access = access
-        self._endpoints = endpoints
+        self._handlers = handlers
         self._max = access.max_connections
         self._handshakes: dict[Handshake, None] = {}
         self._buffered = 0
@@ -61,9 +62,9 @@ class Server(web.Server):
             return _too_many()
         try:
             # Benchmark row `routes`: a tenth of get_user_info. aiohttp answers `Expect` before it calls a handler.
-            endpoint = self._endpoints.get((request.method, request.rel_url.path_safe))
-            if endpoint is not None and hdrs.EXPECT not in request.headers:
-                return await endpoint(request)
+            handler = self._handlers.get(request.rel_url.path_safe, _NONE).get(request.method)
+            if handler is not None and hdrs.EXPECT not in request.headers:
+                return await handler(request)
             assert self._app is not None
             return await self._app.request_handler(request)
         except web.HTTPException as error:
@@ -150,12 +151,12 @@ class Runner(web.ServerRunner):
         self,
         app: web.Application,
         access: Access,
-        endpoints: Endpoints,
+        handlers: Handlers,
         stop: Callable[[], Awaitable[None]],
     ) -> None:
         limit_pipelining()
         self._app = web.AppRunner(app)
-        self._http = Server(access, endpoints)
+        self._http = Server(access, handlers)
         super().__init__(self._http, shutdown_timeout=SHUTDOWN_S)
         self._tls: list[asyncio.Server] = []
         self._stop = stop
