@@ -169,7 +169,8 @@ def in_good_order(items: Iterable[T]) -> list[T]:
     for item in items:
         files.setdefault(item.path, []).append(item)
     waiting = [files.pop(path) for name in WAITING if (path := HERE / name) in files]
-    pairs = itertools.zip_longest(waiting, files.values(), fillvalue=[])
+    none: list[T] = []
+    pairs = itertools.zip_longest(waiting, files.values(), fillvalue=none)
     return [item for pair in pairs for tests in pair for item in tests]
 
 
