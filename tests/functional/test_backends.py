@@ -228,7 +228,9 @@ async def test_from_http_to_https_on_the_same_host(
 async def test_an_untrusted_certificate_is_explained(
     world: World, account: Account, receiver: Receiver, secure: Secure
 ) -> None:
-    gateway = await world.run(report={**NO_EVENTS, "post_api": f"{secure.url}/post_api"})
+    gateway = await world.run(
+        report={**NO_EVENTS, "post_api": f"{secure.url}/post_api"}, pace={"finish_s": 0.3}
+    )
     account.friend("小灰").says("hi")
     waiting: list[dict[str, object]] = []
     async with asyncio.timeout(PATIENCE_S):
@@ -541,7 +543,9 @@ NO_HOST = f"http://{'a' * 70}.example/hook"
 
 
 async def test_a_name_that_can_be_no_hosts_ends_nothing(world: World, account: Account) -> None:
-    gateway = await world.run(report={**NO_EVENTS, "post_api": NO_HOST, "poll_api": NO_HOST})
+    gateway = await world.run(
+        report={**NO_EVENTS, "post_api": NO_HOST, "poll_api": NO_HOST}, pace={"finish_s": 0.3}
+    )
     account.friend("小灰").says("hi")
     await until_seen(
         lambda: waiting(gateway),

@@ -391,7 +391,7 @@ async def test_who_only_looks_does_not_keep_a_gateway_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``until openwx status; do …`` beside a start: it holds the lock for a moment."""
-    monkeypatch.setattr(instance, "LOCK_S", PATIENCE_S)
+    monkeypatch.setattr(instance, "LOCK_S", 10.0)  # it is looked at ten times
     lock = FileLock(tmp_path / instance.LOCK, mode=0o600, thread_local=False)
     lock.acquire()
     threading.Timer(0.05, lock.release).start()

@@ -173,7 +173,7 @@ async def test_a_second_one_on_the_same_folder(
 @pytest.fixture
 async def journal(world: World, account: Account, receiver: Receiver) -> Path:
     """Prepare a journal with reports that are still to be delivered."""
-    gateway = await world.run()
+    gateway = await world.run(pace={"finish_s": 0.3})
     receiver.fails(status=503)
     for number in range(40):
         account.friend("小灰").says(f"{number} " + "x" * 300)

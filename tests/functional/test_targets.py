@@ -40,7 +40,7 @@ async def test_one_that_is_down_all_the_time_delays_no_other(
     world: World, account: MemoryAccount, log: Receiver
 ) -> None:
     await log.stop()
-    api = await world.run(report=settings(log))
+    api = await world.run(report=settings(log), pace={"finish_s": 0.3})
     friends = [account.friend("小灰"), account.friend("momo")]
     for n in range(20):
         friends[n % 2].says(f"{n}")
@@ -129,7 +129,7 @@ async def test_what_waits_goes_on_after_a_restart_and_fails_when_its_target_is_g
     world: World, account: MemoryAccount, log: Receiver
 ) -> None:
     await log.stop()
-    api = await world.run(report=settings(log))
+    api = await world.run(report=settings(log), pace={"finish_s": 0.3})
     account.friend("小灰").says("waits")
     await world.receiver.get(content="waits")
     await api.stop()
