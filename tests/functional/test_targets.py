@@ -12,6 +12,7 @@ from openwx.client import Client
 from tests.memory_wechat import MemoryAccount
 from tests.patience import until_seen
 
+from . import quick
 from .world import NO_EVENTS, Command, Gateway, Json, Receiver, World, answers, replies, says
 
 pytestmark = pytest.mark.in_memory
@@ -244,7 +245,7 @@ async def test_a_killed_gateway_goes_on_with_each_target(
         base_url = "{receiver.url.removesuffix("/post_api")}"
         """
     )
-    first = await openwx("serve", "--config", str(config))
+    first = await openwx("serve", "--config", str(config), program=quick.PROGRAM)
     await first.url()
     first.process.terminate()
     await first.ends()
