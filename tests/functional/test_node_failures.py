@@ -235,7 +235,9 @@ async def test_a_node_that_is_started_again_takes_its_accounts_back_at_once(
 async def test_a_stop_while_postgresql_is_away_ends(cluster: Cluster) -> None:
     """Nobody can be told that it leaves; others find out by its beat."""
     async with Wire(cluster.url) as wire:
-        await asyncio.gather(cluster.start("a", url=wire.url), cluster.start("b"))
+        await asyncio.gather(
+            cluster.start("a", url=wire.url, pace={"finish_s": 0.3}), cluster.start("b")
+        )
         owners = await cluster.log_in()
         mine = [name for name, owner in owners.items() if owner == "a"]
         assert mine
