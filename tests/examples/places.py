@@ -12,6 +12,7 @@ from openwx.simulator import Simulator
 from openwx.transports.base import Capability
 from tests.functional.world import PACE, Gateway, Receiver, World
 from tests.memory import MemoryTransports
+from tests.patience import PATIENCE_S
 
 from .book import Scene
 
@@ -23,7 +24,7 @@ READ_TOKEN = "a-token-of-a-dashboard"
 
 @asynccontextmanager
 async def opened(place: str, folder: Path) -> AsyncIterator[Scene]:
-    """Open a place: running, telling, impatient, waiting, guarded, hasty, alone or elsewhere."""
+    """Open a place: running, telling, impatient, very impatient, waiting, guarded, hasty, alone or elsewhere."""
     receiver = Receiver()
     await receiver.start()
     async with (
@@ -55,7 +56,9 @@ async def _scene(world: World, place: str) -> Scene:
             await world.receiver.get(event="login")
             return scene
         case "impatient":
-            return Scene(world, await world.run(queue_size=1, pace={"send_wait_s": 3.0}))
+            return Scene(world, await world.run(queue_size=1, pace={"send_wait_s": PATIENCE_S}))
+        case "very impatient":
+            return Scene(world, await world.run(pace={"send_wait_s": 1.0}))
         case "waiting":
             gateway = await world.start()
             await gateway.reaches("scaning")

@@ -96,7 +96,7 @@ def failures(whom: dict[str, str]) -> list[Example]:
         ),
         Example(
             "WeChat does not answer in time", text, code=-1, status=504, given=wechat_hangs,
-            place="impatient",
+            place="very impatient",
         ),
     ]  # fmt: skip
 

@@ -87,6 +87,12 @@ async def api(world: World) -> Gateway:
 
 
 @pytest.fixture
+def stops_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have ``stop_client`` stop an account when it has answered, and not seconds later."""
+    monkeypatch.setattr("openwx.api.routes.accounts.STOP_DELAY_S", 0)
+
+
+@pytest.fixture
 def owner(account: Account) -> ClawBot:
     """Return the person of an account on iLink: their chat with the bot."""
     return account.clawbot

@@ -166,7 +166,8 @@ async def test_a_backend_that_is_away_is_one_accounts_affair(
     world: World, account: Account, second: Account, receiver: Receiver, unused_tcp_port: int
 ) -> None:
     access = AccessSettings(allow_private_targets=True)
-    api = await world.run(settings=world.settings().model_copy(update={"access": access}))
+    settings = world.settings().model_copy(update={"access": access})
+    api = await world.run(settings=settings, pace={"finish_s": 0.3})
     await starts(api, "second", second, post_api=f"http://127.0.0.1:{unused_tcp_port}/")
     second.friend("小灰").says("nobody is told")
     account.friend("小灰").says("somebody is told")
@@ -234,6 +235,7 @@ async def test_stop_client_of_several(two: Gateway, receiver: Receiver) -> None:
     await reaches(two, "second", "running")
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_a_stopped_one_stays_stopped_over_a_restart(world: World, two: Gateway) -> None:
     await two.get("stop_client", client="second")
     await reaches(two, "second", "stop")
@@ -479,6 +481,7 @@ async def test_logout_of_one_that_fails_ends_the_others(
     assert not second.is_online
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_the_last_reports_can_be_read_after_the_stop(two: Gateway) -> None:
     """``check_event`` works in every state."""
     account = two.service.gateway.account("second") if two.service else None

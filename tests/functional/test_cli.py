@@ -13,6 +13,7 @@ import openwx as package
 from openwx.simulator import Account, Fault
 from tests.patience import until
 
+from . import quick
 from .typed import Typed
 from .world import Command, Receiver, World
 
@@ -240,7 +241,9 @@ async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:
     file = tmp_path / "openwx.log"
     file.touch()
     demo = ("serve", "--demo", "--port", "0")
-    serve = await openwx(*demo, OPENWX_LOG_FORMAT="json", OPENWX_LOG_PATH=str(file))
+    serve = await openwx(
+        *demo, program=quick.PROGRAM, OPENWX_LOG_FORMAT="json", OPENWX_LOG_PATH=str(file)
+    )
     await until(lambda: "updating → running" in file.read_text(encoding="utf-8"))
     serve.process.send_signal(signal.SIGTERM)
     code, out, err = await serve.ends()

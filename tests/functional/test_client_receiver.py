@@ -36,6 +36,12 @@ def serve(aiohttp_server: AiohttpServer) -> Serve:
     return start
 
 
+@pytest.fixture
+async def world(serve: Serve, world: World) -> World:
+    """Return a world that ends before its bots, which take its last reports: a server that stops reads no further."""
+    return world
+
+
 async def with_bot(world: World, server: TestServer, **report: object) -> None:
     report = {"post_api": str(server.make_url("/")), "secret": SECRET, **report}
     await world.run(report=report, media={"roots": [str(world.data_dir.parent)]})

@@ -296,6 +296,7 @@ async def test_events(api: Gateway, account: Account, receiver: Receiver, reader
     await one.walk()
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_accounts_that_are_stopped(world: World, reader: Comes) -> None:
     settings = world.settings()
     base = AccountSettings.model_validate({"base_url": world.simulator.url})

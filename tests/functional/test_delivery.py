@@ -503,7 +503,7 @@ async def test_order_outlives_a_restart_and_a_new_name(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     """The chat has no lasting number (the pairing does not tell it), and another record after the restart."""
-    gateway = await world.run()
+    gateway = await world.run(pace={"finish_s": 0.3})
     friend = account.add_friend("新朋友")
     friend.says("first")
     await receiver.get(content="first")

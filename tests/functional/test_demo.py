@@ -8,15 +8,17 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from . import quick
 from .typed import Typed
 from .world import Command
 
 ROOT = Path(__file__).parents[2]
+DEMO = ("serve", "--demo", "--port", "0")
 Start = Callable[..., Awaitable[Command]]
 
 
 async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start) -> None:
-    demo = await openwx("serve", "--demo", "--port", "0")
+    demo = await openwx(*DEMO, program=quick.PROGRAM)
     await demo.says(r"Its phone, in your browser:  http://127.0.0.1:\d+/$")
     await demo.says("scan this QR code")
     await demo.says("the phone scans")
@@ -37,7 +39,7 @@ async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start
 
 
 async def test_demo_of_ilink_shows_a_scan_a_message_a_reply_and_curl_lines(openwx: Start) -> None:
-    demo = await openwx("serve", "--demo", "--transport", "ilink", "--port", "0")
+    demo = await openwx(*DEMO, "--transport", "ilink", program=quick.PROGRAM)
     phone = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$"))[1]
     await demo.says("the phone scans the code")
     await demo.says("confirms the login")
@@ -75,7 +77,7 @@ async def test_a_transport_is_chosen_for_the_demo_alone(typed: Typed) -> None:
 
 
 async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: Start) -> None:
-    demo = await openwx("serve", "--demo", "--port", "0")
+    demo = await openwx(*DEMO, program=quick.PROGRAM)
     url = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$"))[1]
     control = f"{url}/_simulator"
     async with aiohttp.ClientSession() as http:
@@ -110,7 +112,7 @@ async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: S
 
 
 async def test_a_second_account_of_the_demo_is_scanned_by_another_phone(openwx: Start) -> None:
-    demo = await openwx("serve", "--demo", "--port", "0")
+    demo = await openwx(*DEMO, program=quick.PROGRAM)
     url = (await demo.says(r"Its console, in your browser:  (http://\S+)/$"))[1]
     await demo.says("default: updating → running")
     async with aiohttp.ClientSession() as http:

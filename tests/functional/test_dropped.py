@@ -91,7 +91,7 @@ def case(kind: str, words: str, n: int = 1) -> Callable[[Case], Case]:
 @case("late_event", "a late state_change is dropped", 3)
 async def events_of_before_the_weekend(scene: Scene) -> None:
     """Old events are of no use and are dropped; a message of the same age is reported."""
-    gateway = await scene.run()
+    gateway = await scene.run(pace={"finish_s": 0.3})
     scene.receiver.fails(status=503)
     scene.account.end_session(1102)
     await scene.account.phone.sees_push_login()
@@ -279,7 +279,7 @@ async def a_push_without_end(scene: Scene) -> None:
 
 @case("outcome", "is not published: the journal does not take it")
 async def a_full_disk_until_the_end(scene: Scene) -> None:
-    gateway = await scene.run()
+    gateway = await scene.run(pace={"finish_s": 0.3})
     assert gateway.service is not None
     journal = gateway.service.gateway._resources.journal
     assert isinstance(journal, SQLiteJournal)
@@ -298,7 +298,7 @@ async def a_full_disk_until_the_end(scene: Scene) -> None:
 async def a_remark_name_that_is_not_published(scene: Scene) -> None:
     """Its caller does not wait for a full disk; when the gateway ends, the events are not written yet: of the remark
     name, and of the name that is shown, of the friend and in each common group."""
-    gateway = await scene.run()
+    gateway = await scene.run(pace={"finish_s": 0.3})
     assert gateway.service is not None
     journal = gateway.service.gateway._resources.journal
     assert isinstance(journal, SQLiteJournal)

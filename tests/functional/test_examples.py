@@ -66,6 +66,12 @@ async def run() -> AsyncIterator[Callable[..., Awaitable[Program]]]:
 Run = Callable[..., Awaitable[Program]]
 
 
+@pytest.fixture
+async def world(run: Run, world: World) -> World:
+    """Return a world that ends before its bots, which take its last reports."""
+    return world
+
+
 async def with_bot(world: World, port: int, *events: str) -> Gateway:
     """Run a gateway whose ``post_api`` is the bot."""
     return await world.run(

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from openwx.api import wrong_tokens
+from openwx.api import server, wrong_tokens
 from openwx.config import AccessSettings
 
 from .typed import Typed
@@ -20,6 +20,11 @@ LATE_S = 60.0
 @pytest.fixture(autouse=True)
 def late_answers_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrong_tokens, "LONGEST_PAUSE_S", LATE_S)
+
+
+@pytest.fixture(autouse=True)
+def a_stop_waits_for_no_late_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "SHUTDOWN_S", 0.1)
 
 
 @pytest.fixture

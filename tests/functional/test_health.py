@@ -79,6 +79,7 @@ async def test_pages_of_others_are_kept_out(
     assert (reply.status, reply.code) == (403, -8)
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_an_account_that_was_stopped_on_purpose_is_not_waited_for(
     world: World, simulator: Simulator, account: Account
 ) -> None:

@@ -224,7 +224,7 @@ async def test_large_messages(world: World) -> None:
     reports = [report(str(n), size=large) for n in range(7)]
     reports.append(report("huge", size=2 * message_search.ANSWER_BYTES))
     await write(world, [msgspec.structs.replace(one, targets=(POST_API,)) for one in reports])
-    api = await world.run(report={"post_api": "http://127.0.0.1:9/"})
+    api = await world.run(report={"post_api": "http://127.0.0.1:9/"}, pace={"finish_s": 0.3})
     pages = []
     page, before = await history(api)
     while page:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from openwx.api.peers import client
 from openwx.config import AccessSettings
 from openwx.simulator import Simulator
 from tests.patience import PATIENCE_S, until_seen
@@ -91,8 +92,11 @@ async def test_a_stream_whose_node_is_killed(cluster: Hopping) -> None:
     assert await cluster.runs(name) == {name: "a"}
 
 
-async def test_a_send_with_a_key_outlives_its_node(cluster: Hopping) -> None:
+async def test_a_send_with_a_key_outlives_its_node(
+    cluster: Hopping, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its node freezes before it answers; the next one does it, once."""
+    monkeypatch.setattr(client, "WATCH_S", 0.2)
     await cluster.start("a")
     process = await cluster.spawn("b")
     await cluster.log_in()
@@ -109,8 +113,11 @@ async def test_a_send_with_a_key_outlives_its_node(cluster: Hopping) -> None:
     assert [one.text for one in who.sent].count("once") == 1
 
 
-async def test_a_send_with_an_empty_key_is_made_once(cluster: Hopping) -> None:
+async def test_a_send_with_an_empty_key_is_made_once(
+    cluster: Hopping, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its node freezes before it answers; no other one makes the call again."""
+    monkeypatch.setattr(client, "WATCH_S", 0.2)
     await cluster.start("a")
     process = await cluster.spawn("b")
     await cluster.log_in()

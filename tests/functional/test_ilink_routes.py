@@ -101,6 +101,7 @@ async def test_a_local_name(bound: Gateway, owner: ClawBot, receiver: Receiver) 
     assert (report["sender_id"], report["receiver_id"]) == (owner.user_id, owner.user_id)
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_a_stop_keeps_the_bot(world: World, bound: Gateway, owner: ClawBot) -> None:
     """There is no log-out: the service is told that the bot is off-line."""
     assert (await bound.get("stop_client")).code == 0

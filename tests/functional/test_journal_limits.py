@@ -145,7 +145,8 @@ async def test_age_counts_for_what_is_done_alone(
 ) -> None:
     """After a month in a drawer: what was delivered is forgotten, what was not is delivered."""
     report = {"max_age": 366 * 86_400.0}
-    gateway = await world.run(settings=limited(world, report, keep_days=30))
+    settings = limited(world, report, keep_days=30)
+    gateway = await world.run(settings=settings, pace={"finish_s": 0.3})
     receiver.fails(status=503, content="pending")
     receiver.fails(status=400, content="refused")
     for text in ("one", "two", "pending"):
@@ -161,7 +162,7 @@ async def test_age_counts_for_what_is_done_alone(
         assert db.execute(sql, (month, month)).rowcount >= 4
         db.commit()
     assert file.of(DeliveryStatus.DELIVERED) >= 2
-    await world.start(settings=limited(world, report, keep_days=30))
+    await world.start(settings=settings)
     await file.until(lambda: file.rows(where="body LIKE '%one%' OR body LIKE '%two%'") == 0)
     assert (file.pending, file.of(DeliveryStatus.FAILED)) == (1, 1)
     receiver.behaves_well()

@@ -17,6 +17,7 @@ from openwx.logcontext import bind
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 
+from . import quick
 from .counting import shows
 from .test_secrets import secrets_of
 from .world import Command, Gateway, Receiver, World
@@ -213,6 +214,7 @@ async def test_a_whole_life_in_a_process_of_its_own(
     token = "a-token-that-nobody-may-see"
     serve = await openwx(
         "serve",
+        program=quick.PROGRAM,
         OPENWX_LISTEN__PORT="0",
         OPENWX_LOG_LEVEL="debug",
         OPENWX_LOG_FORMAT="json",

@@ -16,6 +16,7 @@ from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
+from . import quick
 from .world import Api, Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -130,7 +131,7 @@ async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
 async def first(
     openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> tuple[Command, Api]:
-    command = await openwx("serve", **environ)
+    command = await openwx("serve", program=quick.PROGRAM, **environ)
     api = Api(await command.url(), world.http)
     await account.phone.logs_in(timeout_s=PATIENCE_S)
     await api.reaches("running", PATIENCE_S)

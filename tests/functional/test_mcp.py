@@ -12,7 +12,7 @@ from mcp_types import EmbeddedResource, ImageContent
 
 from openwx.config import AccessSettings
 from openwx.errors import BudgetSpent, SessionEnded
-from openwx.mcp import media, sending
+from openwx.mcp import media, sending, waiting
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.samples import PNG
 from tests.memory_wechat import MemoryAccount
@@ -336,10 +336,10 @@ async def test_a_key_from_before_a_new_login_sends_nothing_again(
     assert friend.texts == ["once"]
 
 
-async def test_a_message_that_is_kept_is_no_failure(
-    api: Gateway, world: World, account: MemoryAccount
-) -> None:
+@pytest.mark.usefixtures("stops_soon")
+async def test_a_message_that_is_kept_is_no_failure(world: World, account: MemoryAccount) -> None:
     """It is sent when the account runs again, and a new key would send it twice."""
+    api = await world.run(pace={"finish_s": 0.3})
     account.ids_last = True
     fault = account.hangs("send_text")
     async with model(world, send_to=["小灰"]) as writer:
@@ -371,9 +371,8 @@ async def test_an_unknown_outcome_can_be_asked_for_again(
     assert account.friend("小灰").texts == ["once"]
 
 
-async def test_the_gateway_goes_during_a_send(
-    api: Gateway, world: World, account: MemoryAccount
-) -> None:
+async def test_the_gateway_goes_during_a_send(world: World, account: MemoryAccount) -> None:
+    api = await world.run(pace={"finish_s": 0.3})
     account.ids_last = True
     fault = account.hangs("send_text")
     async with model(world, send_to=["小灰"]) as writer:
@@ -626,8 +625,9 @@ async def test_two_clients_at_once_and_one_gives_up(
 
 
 async def test_the_gateway_restarts_during_a_wait(
-    api: Gateway, world: World, account: MemoryAccount
+    api: Gateway, world: World, account: MemoryAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(waiting, "_CONNECTION_S", 1.0)
     async with model(world) as reader:
         after = (await reader.call("read_messages"))["after"]
         waits = asyncio.create_task(reader.call("wait_for_message", after=after, timeout_s=50))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from openwx.steady import steady
+from openwx.store.postgres import writer
 from tests.patience import until, until_seen
 
 from .nodes import LEASE_S, Cluster, Process, Wire
@@ -232,10 +233,15 @@ async def test_a_node_that_is_started_again_takes_its_accounts_back_at_once(
     assert after["n0"] > terms["n0"]
 
 
-async def test_a_stop_while_postgresql_is_away_ends(cluster: Cluster) -> None:
+async def test_a_stop_while_postgresql_is_away_ends(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody can be told that it leaves; others find out by its beat."""
+    monkeypatch.setattr(writer, "CLOSE_S", 1.0)
     async with Wire(cluster.url) as wire:
-        await asyncio.gather(cluster.start("a", url=wire.url), cluster.start("b"))
+        await asyncio.gather(
+            cluster.start("a", url=wire.url, pace={"finish_s": 0.3}), cluster.start("b")
+        )
         owners = await cluster.log_in()
         mine = [name for name, owner in owners.items() if owner == "a"]
         assert mine

@@ -146,6 +146,7 @@ async def test_any_node_starts_and_stops_any_account(either: Cluster) -> None:
     await cluster.delivers("n1", "once more")
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_the_end_of_the_only_account_ends_no_process(cluster: Cluster) -> None:
     cluster.names = ("n0",)
     owners = await starts(cluster, "a")
@@ -176,12 +177,15 @@ async def test_a_new_account_runs_on_some_node_and_is_known_to_all(cluster: Clus
     await cluster.runs("new")
 
 
-async def test_a_start_waits_only_a_while_for_a_node(cluster: Cluster) -> None:
+async def test_a_start_waits_only_a_while_for_a_node(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No node knows the account: its configuration is nowhere here."""
     cluster.names = ("n0",)
     await starts(cluster, "a")
     await cluster.drains("a")
     await cluster.until_owned(lambda owners: not owners["n0"])
+    monkeypatch.setattr(starting, "OWNER_WITHIN_S", 0.5)
     started = (await cluster.nodes["a"].get("start_client", client="n0")).json
     assert (started["code"], started["state"], started["node"]) == (0, "init", "")
 
@@ -347,6 +351,7 @@ async def test_a_session_of_a_copied_journal_is_gone_on_with(
     assert [who.logins for who in people] == [1, 1]
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_a_session_does_not_go_where_a_caller_sends_the_account(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:

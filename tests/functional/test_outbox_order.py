@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from openwx.client import Client
-from openwx.simulator import Account
+from openwx.simulator import Account, Person
 from tests.patience import PATIENCE_S
 
 from .streaming import socket
@@ -69,18 +69,19 @@ async def ways(api: Gateway, typed: Typed) -> AsyncIterator[Ways]:
     await made.stack.aclose()
 
 
-async def fail(api: Gateway, account: Account, receiver: Receiver) -> list[Json]:
-    """Three of one chat that are given up, oldest first."""
+async def fail(api: Gateway, receiver: Receiver, *said: tuple[Person, str]) -> dict[str, str]:
+    """Messages that are given up; return their ids by their texts."""
     receiver.fails(status=400, post_type="receive_message")
-    for text in TEXTS:
-        account.friend("小灰").says(text)
+    for friend, text in said:
+        friend.says(text)
     deliveries: list[Json] = []
     async with asyncio.timeout(PATIENCE_S):
-        while len(deliveries) < len(TEXTS):
+        while len(deliveries) < len(said):
             deliveries = (await api.get("outbox")).json["deliveries"]
+    texts = {one.webhook_id: str(one.json.get("content")) for one in receiver.reports}
     receiver.behaves_well()
     receiver.forget()
-    return deliveries[::-1]
+    return {texts[one["webhook_id"]]: str(one["id"]) for one in deliveries}
 
 
 def contents(receiver: Receiver) -> list[str]:
@@ -91,29 +92,35 @@ def contents(receiver: Receiver) -> list[str]:
 async def test_all_that_failed(
     ways: Ways, api: Gateway, account: Account, receiver: Receiver, way: str
 ) -> None:
-    await fail(api, account, receiver)
+    friend = account.friend("小灰")
+    await fail(api, receiver, *((friend, text) for text in TEXTS))
     await getattr(ways, way)("all")
     await receiver.gets(3, post_type="receive_message")
     assert contents(receiver) == TEXTS
 
 
-@pytest.mark.parametrize("way", ["by_route", "by_console", "by_websocket", "by_client"])
 async def test_some_newest_first(
-    world: World,
-    account: Account,
-    receiver: Receiver,
-    typed: Typed,
-    way: str,
+    world: World, account: Account, receiver: Receiver, typed: Typed
 ) -> None:
-    """In one call, or in one for each: with the real time for gathering them, on a slow machine."""
+    """In one call, or in one for each: with the real time for gathering them, on a slow machine; each way in a chat."""
     api = await world.run(report={"post_event": False}, pace={"gather_s": 3.0})
     ways = Ways(api, typed)
+    names = ["by_route", "by_console", "by_websocket", "by_client"]
+    chats = dict(zip(names, account.friends, strict=False))
+    texts = {way: [f"{way}: {text}" for text in TEXTS] for way in names}
     async with ways.stack:
-        ids = [str(one["id"]) for one in await fail(api, account, receiver)]
-        await getattr(ways, way)(",".join(reversed(ids)))
-        account.friend("小灰").says("newer")
-        await receiver.gets(4, post_type="receive_message")
-        assert contents(receiver) == [*TEXTS, "newer"]
+        said = ((chats[way], text) for way in names for text in texts[way])
+        ids = await fail(api, receiver, *said)
+
+        async def goes(way: str) -> None:
+            await getattr(ways, way)(",".join(ids[text] for text in reversed(texts[way])))
+            chats[way].says(f"{way}: newer")
+
+        await asyncio.gather(*map(goes, names))
+        await receiver.gets(4 * len(names), post_type="receive_message")
+        for way in names:
+            came = [text for text in contents(receiver) if text.startswith(way)]
+            assert came == [*texts[way], f"{way}: newer"]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -84,7 +84,7 @@ async def test_an_account_ends_although_it_waits_for_the_journal(
         raise JournalError("away")
 
     monkeypatch.setattr(journal, "state", state)
-    async with asyncio.timeout(PATIENCE_S), owner(world, journal) as one:
+    async with asyncio.timeout(PATIENCE_S), owner(world, journal, pace={"finish_s": 0.3}) as one:
         await asked.wait()
         end = one.account.hand_over if is_handed_over else one.account.stop
         end()

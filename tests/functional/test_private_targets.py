@@ -200,6 +200,7 @@ async def test_base_url_of_a_caller_leads_to_nothing_private(
     assert elsewhere.asked == []
 
 
+@pytest.mark.usefixtures("stops_soon")
 @pytest.mark.parametrize("is_other", [True, False])
 async def test_a_session_is_sent_to_its_own_base_url_alone(
     world: World, allowed: Gateway, second: Account, site: Site, *, is_other: bool

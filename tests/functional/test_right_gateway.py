@@ -21,6 +21,7 @@ from openwx.config import AccessSettings, Listen
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
+from . import quick
 from .test_outbox import fails
 from .typed import Typed
 from .world import Command, Gateway, Receiver, World
@@ -75,9 +76,9 @@ class Commands:
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
         return await self.typed(*arguments, **self.environ)
 
-    async def starts(self, *arguments: str) -> Command:
+    async def starts(self, *arguments: str, program: str = "openwx") -> Command:
         """Start it in a process of its own: what takes signals, or sets up the log."""
-        return await self.openwx(*arguments, **self.environ)
+        return await self.openwx(*arguments, program=program, **self.environ)
 
     async def logout(self) -> tuple[int, str, str]:
         return await (await self.starts("logout")).ends(PATIENCE_S)
@@ -323,7 +324,7 @@ async def test_beside_a_demo(beside: Beside, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     commands = beside(data_dir, port, OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:9")
-    demo = await commands.starts("serve", "--demo")
+    demo = await commands.starts("serve", "--demo", program=quick.PROGRAM)
     url = (await demo.says(r"Its console, in your browser:  (http://\S+)/", timeout_s=PATIENCE_S))[
         1
     ]
@@ -391,7 +392,7 @@ async def test_who_only_looks_does_not_keep_a_gateway_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``until openwx status; do …`` beside a start: it holds the lock for a moment."""
-    monkeypatch.setattr(instance, "LOCK_S", PATIENCE_S)
+    monkeypatch.setattr(instance, "LOCK_S", 10.0)  # it is looked at ten times
     lock = FileLock(tmp_path / instance.LOCK, mode=0o600, thread_local=False)
     lock.acquire()
     threading.Timer(0.05, lock.release).start()

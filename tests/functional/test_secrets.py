@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from openwx.api import wrong_tokens
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -75,7 +76,9 @@ async def test_nothing_secret_is_logged_answered_or_reported(
     receiver: Receiver,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(wrong_tokens, "LONGEST_PAUSE_S", 0.0)
     settings = world.settings(
         report={
             "secret": WEBHOOK_SECRET,
@@ -190,7 +193,8 @@ async def test_addresses_of_the_backend_are_not_logged(
     unreachable = f"http://bot:{BACKEND_PASSWORD}@127.0.0.1:{port}/?key={BACKEND_PASSWORD}"
     for post_api, poll_api in ((unreachable, circle), (circle, unreachable)):
         gateway = await world.start(
-            report={"post_api": post_api, "poll_api": poll_api, "poll_interval": 1}
+            report={"post_api": post_api, "poll_api": poll_api, "poll_interval": 1},
+            pace={"finish_s": 0.3},
         )
         if not account.is_online:
             await account.phone.logs_in()

@@ -236,7 +236,8 @@ async def test_5_the_outcome_is_unknown(typed: Typed, api: Gateway, account: Mem
     assert (answer["outcome"], answer["code"]) == ("unknown", -1)
 
 
-async def test_5_the_gateway_dies(typed: Typed, api: Gateway, account: MemoryAccount) -> None:
+async def test_5_the_gateway_dies(typed: Typed, world: World, account: MemoryAccount) -> None:
+    api = await world.run(pace={"finish_s": 0.3})
     held = account.hangs("send_text")
     sending = asyncio.create_task(typed("send", "--to", "小灰", "x"))
     await held.strikes()

@@ -245,7 +245,7 @@ async def test_a_stop_ends_long_polls(api: Gateway) -> None:
 async def test_a_stop_says_what_it_leaves(
     world: World, account: Account, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = await world.run()
+    gateway = await world.run(pace={"finish_s": 0.3})
     receiver.fails(status=503, post_type="receive_message")
     for text in ("one", "two"):
         account.friend("小灰").says(text)

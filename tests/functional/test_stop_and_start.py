@@ -6,10 +6,13 @@ import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from openwx import service
@@ -18,6 +21,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
 
+from . import quick
 from .world import Api, Command, Receiver, World, never_answers
 
 Start = Callable[..., Awaitable[Command]]
@@ -34,16 +38,42 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
     return environ | {"OPENWX_REPORT__POST_EVENT": "true"}
 
 
-@pytest.fixture
-async def running(
-    openwx: Start, environ: dict[str, str], world: World, account: Account
-) -> tuple[Command, Api]:
-    """Run a gateway in its own process, and log it in."""
-    command = await openwx("serve", **environ)
-    api = Api(await command.url(), world.http)
-    await account.phone.logs_in()
-    await api.reaches("running", 30)
-    return command, api
+@dataclass
+class Scene:
+    """A gateway in its own process, logged in, between a simulated WeChat and a backend of its own."""
+
+    command: Command
+    api: Api
+    simulator: Simulator
+    receiver: Receiver
+
+    @property
+    def account(self) -> Account:
+        return self.simulator.account()
+
+
+@asynccontextmanager
+async def running(openwx: Start, environ: dict[str, str], folder: Path) -> AsyncIterator[Scene]:
+    """Run it with a data folder of its own."""
+    receiver = Receiver()
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(Simulator(1, hold_s=0.5, friends=14, groups=6))
+        await receiver.start()
+        stack.push_async_callback(receiver.stop)
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        )
+        its_own = {
+            "OPENWX_DATA_DIR": str(folder),
+            "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
+            "OPENWX_REPORT__POST_API": receiver.url,
+        }
+        command = await openwx("serve", **{**environ, **its_own})
+        stack.push_async_callback(command.kill)
+        api = Api(await command.url(), http)
+        await simulator.account().phone.logs_in()
+        await api.reaches("running", PATIENCE_S)
+        yield Scene(command, api, simulator, receiver)
 
 
 class Hanging:
@@ -76,25 +106,15 @@ class Hanging:
             writer.close()
 
 
-@pytest.fixture
-async def hanging(running: tuple[Command, Api]) -> AsyncIterator[Hanging]:
-    callers = Hanging(running[1])
-    yield callers
-    await callers.end()
-
-
-async def everything_hangs(
-    hanging: Hanging, simulator: Simulator, account: Account, receiver: Receiver
-) -> None:
+async def everything_hangs(scene: Scene, hanging: Hanging) -> None:
     """WeChat, ``post_api`` and callers: whatever is begun comes to no end."""
-    receiver.behaves(never_answers())
+    scene.receiver.behaves(never_answers())
     rules = [
-        simulator.faults.add(call, Fault.HANG)
+        scene.simulator.faults.add(call, Fault.HANG)
         for call in ("webwxsendmsg", "webwxgetmsgimg", "webwxoplog", "webwxgeticon")
     ]
-    friend = account.friend("小灰")
-    friend.sends_image(PNG)
-    account.friend("momo").says("hi")
+    scene.account.friend("小灰").sends_image(PNG)
+    scene.account.friend("momo").says("hi")
     for number in range(3):
         hanging.calls("send_friend_message", id="filehelper", content=f"{number}")
     hanging.calls("set_markname", account="hug", new_markname="x")
@@ -109,7 +129,7 @@ async def everything_hangs(
     await hanging.begins(b"POST /openwx/set_markname HTTP/1.1\r\nHost: localhost\r\n")
     for rule in rules:
         await rule.strikes()
-    await receiver.get(content="hi")
+    await scene.receiver.get(content="hi")
 
 
 async def ends_in_time(command: Command) -> tuple[int, str]:
@@ -121,46 +141,52 @@ async def ends_in_time(command: Command) -> tuple[int, str]:
     return code, err
 
 
-@pytest.mark.parametrize(
-    "signals",
-    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGTERM, signal.SIGTERM], [signal.SIGINT] * 3],
-    ids=lambda signals: "+".join(one.name for one in signals),
-)
 async def test_a_stop_waits_for_nothing_that_hangs(
-    running: tuple[Command, Api], hanging: Hanging, simulator: Simulator, account: Account,
-    receiver: Receiver, signals: list[signal.Signals],
-) -> None:  # fmt: skip
-    command, _ = running
-    await everything_hangs(hanging, simulator, account, receiver)
-    for number in signals:
-        command.process.send_signal(number)
-        await asyncio.sleep(0.05)  # signals that come at once are one
-    code, err = await ends_in_time(command)
-    assert code == 0
-    assert "left in the journal for the next start" in err
+    openwx: Start, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Gateways that are stopped by different signals, side by side: each takes the whole time."""
+
+    async def stops(*signals: signal.Signals) -> None:
+        names = "+".join(one.name for one in signals)
+        async with running(openwx, environ, tmp_path / names) as scene:
+            hanging = Hanging(scene.api)
+            await everything_hangs(scene, hanging)
+            for number in signals:
+                scene.command.process.send_signal(number)
+                await asyncio.sleep(0.05)  # signals that come at once are one
+            code, err = await ends_in_time(scene.command)
+            assert code == 0, names
+            assert "left in the journal for the next start" in err, names
+            await hanging.end()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stops(signal.SIGTERM))
+        tasks.create_task(stops(signal.SIGINT))
+        tasks.create_task(stops(signal.SIGTERM, signal.SIGTERM))
+        tasks.create_task(stops(signal.SIGINT, signal.SIGINT, signal.SIGINT))
 
 
 async def test_a_stop_while_the_disk_is_full(
-    running: tuple[Command, Api], account: Account, receiver: Receiver
+    openwx: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Nothing can be written down any more: the stop is not published, but it is one."""
     resource = pytest.importorskip("resource")
     if not hasattr(resource, "prlimit"):
         pytest.skip("only Linux sets limits of another process")
-    command, _ = running
-    _, most = resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, most))
-    account.friend("小灰").says("hi")
-    await command.says("nothing is acknowledged until it works again")
-    command.process.terminate()
-    code, err = await ends_in_time(command)
-    assert code == 0
-    assert "its stop is not published" in err
+    quickly = partial(openwx, program=quick.PROGRAM)
+    async with running(quickly, environ, tmp_path / "full") as scene:
+        _, most = resource.prlimit(scene.command.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(scene.command.process.pid, resource.RLIMIT_FSIZE, (0, most))
+        scene.account.friend("小灰").says("hi")
+        await scene.command.says("nothing is acknowledged until it works again")
+        scene.command.process.terminate()
+        code, err = await ends_in_time(scene.command)
+        assert code == 0
+        assert "its stop is not published" in err
 
 
-async def test_a_second_one_on_the_same_folder(
-    running: tuple[Command, Api], openwx: Start, environ: dict[str, str]
-) -> None:
+async def test_a_second_one_on_the_same_folder(openwx: Start, environ: dict[str, str]) -> None:
+    await (await openwx("serve", **environ)).url()
     code, out, err = await (await openwx("serve", **environ)).ends(timeout_s=20)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -173,7 +199,7 @@ async def test_a_second_one_on_the_same_folder(
 @pytest.fixture
 async def journal(world: World, account: Account, receiver: Receiver) -> Path:
     """Prepare a journal with reports that are still to be delivered."""
-    gateway = await world.run()
+    gateway = await world.run(pace={"finish_s": 0.3})
     receiver.fails(status=503)
     for number in range(40):
         account.friend("小灰").says(f"{number} " + "x" * 300)

@@ -272,6 +272,7 @@ async def test_the_end_of_the_server_is_reported(world: World) -> None:
         assert await source.texts(1) == ["meanwhile"]
 
 
+@pytest.mark.usefixtures("stops_soon")
 async def test_the_end_of_an_account_is_reported(world: World) -> None:
     gateway = await world.run()
     second = world.simulator.add_account()

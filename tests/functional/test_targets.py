@@ -12,6 +12,7 @@ from openwx.client import Client
 from tests.memory_wechat import MemoryAccount
 from tests.patience import until_seen
 
+from . import quick
 from .world import NO_EVENTS, Command, Gateway, Json, Receiver, World, answers, replies, says
 
 pytestmark = pytest.mark.in_memory
@@ -40,7 +41,7 @@ async def test_one_that_is_down_all_the_time_delays_no_other(
     world: World, account: MemoryAccount, log: Receiver
 ) -> None:
     await log.stop()
-    api = await world.run(report=settings(log))
+    api = await world.run(report=settings(log), pace={"finish_s": 0.3})
     friends = [account.friend("小灰"), account.friend("momo")]
     for n in range(20):
         friends[n % 2].says(f"{n}")
@@ -129,7 +130,7 @@ async def test_what_waits_goes_on_after_a_restart_and_fails_when_its_target_is_g
     world: World, account: MemoryAccount, log: Receiver
 ) -> None:
     await log.stop()
-    api = await world.run(report=settings(log))
+    api = await world.run(report=settings(log), pace={"finish_s": 0.3})
     account.friend("小灰").says("waits")
     await world.receiver.get(content="waits")
     await api.stop()
@@ -244,7 +245,7 @@ async def test_a_killed_gateway_goes_on_with_each_target(
         base_url = "{receiver.url.removesuffix("/post_api")}"
         """
     )
-    first = await openwx("serve", "--config", str(config))
+    first = await openwx("serve", "--config", str(config), program=quick.PROGRAM)
     await first.url()
     first.process.terminate()
     await first.ends()

@@ -173,7 +173,7 @@ async def test_calls_run_side_by_side_up_to_a_bound(api: Gateway, account: Memor
         assert (await ws.call("get_user_info"))["http_status"] == 200
 
 
-@pytest.mark.usefixtures("simulator")
+@pytest.mark.usefixtures("simulator", "stops_soon")
 async def test_of_several_accounts_the_sockets_own_is_called(world: World) -> None:
     gateway = await world.run()
     second = world.simulator.add_account()

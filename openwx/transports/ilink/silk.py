@@ -80,16 +80,26 @@ async def _decoded(voice: bytes) -> bytes:
 
 
 async def _exchange(process: asyncio.subprocess.Process, voice: bytes) -> bytes:
-    """Pass a voice to the decoder, and return what it makes of it, until it ends or that is too large."""
+    """Pass a voice to the decoder, and return what it makes of it, until it ends or that is too large.
+
+    It may write before it has read everything, or anything.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
     wav = bytearray()
-    process.stdin.write(voice)
-    with contextlib.suppress(ConnectionError):  # it has ended already
-        await process.stdin.drain()
-    process.stdin.close()
-    while len(wav) <= LARGEST_WAV and (piece := await process.stdout.read(PIECE)):
-        wav += piece
-    if len(wav) <= LARGEST_WAV:
-        await process.wait()
+    feeding = asyncio.create_task(_feed(process.stdin, voice))
+    try:
+        while len(wav) <= LARGEST_WAV and (piece := await process.stdout.read(PIECE)):
+            wav += piece
+        if len(wav) <= LARGEST_WAV:
+            await process.wait()
+    finally:
+        feeding.cancel()
     return bytes(wav)
+
+
+async def _feed(stdin: asyncio.StreamWriter, voice: bytes) -> None:
+    stdin.write(voice)
+    with contextlib.suppress(ConnectionError):  # it has ended already
+        await stdin.drain()
+    stdin.close()

@@ -38,7 +38,7 @@ class Post:
         self.refused.update(numbers)
         ids = {}
         for n in numbers:
-            (report,) = (await self.world.record(a_message(n, chat))).recorded
+            (report,) = (await self.world.record(a_message(n, chat, with_={"chat": chat}))).recorded
             ids[n] = report.id
         await self.world.done()
         self.refused.clear()
@@ -66,20 +66,21 @@ async def test_all_go_oldest_first(world: World, post: Post) -> None:
     assert [n for n in numbers if n >= 4] == [4, 5]
 
 
-@pytest.mark.parametrize("order", [*itertools.permutations([1, 2, 3])])
-async def test_some_in_one_call_or_in_several_close_together(
-    world: World, post: Post, order: tuple[int, ...]
-) -> None:
-    world.start(tries=1, pauses=gathering(0.5))
-    ids = await post.fail(1, 2, 3)
-    assert await post.outbox.retry([ids[n] for n in order]) == 3
-    await world.receiver.has(3)
-    await world.done()
-    ids = await post.fail(4, 5, 6)
-    retries = (post.outbox.retry([ids[n + 3]]) for n in order)
-    assert await asyncio.gather(*retries) == [1, 1, 1]
-    await world.receiver.has(3)
-    assert world.receiver.numbers() == [4, 5, 6]
+async def test_some_in_one_call_or_in_several_close_together(world: World, post: Post) -> None:
+    """Each order in a chat of its own."""
+    world.start(tries=1, pauses=gathering(1.0))
+    orders = {"".join(map(str, order)): order for order in itertools.permutations([1, 2, 3])}
+    for in_one_call in (True, False):
+        ids = {chat: await post.fail(1, 2, 3, chat=chat) for chat in orders}
+        wanted = [[ids[chat][n] for n in order] for chat, order in orders.items()]
+        calls = wanted if in_one_call else [[id] for chosen in wanted for id in chosen]
+        done = await asyncio.gather(*(post.outbox.retry(chosen) for chosen in calls))
+        assert done == [len(chosen) for chosen in calls]
+        await world.receiver.has(3 * len(orders))
+        await world.done()
+        for chat in orders:
+            got = [one.n for one in world.receiver.got if one.json["chat"] == chat]
+            assert got == [1, 2, 3], (chat, in_one_call)
 
 
 async def test_before_newer_ones_that_wait(world: World, post: Post) -> None:

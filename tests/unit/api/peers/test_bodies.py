@@ -126,7 +126,7 @@ async def test_a_body_that_does_not_end(nodes: Nodes, monkeypatch: pytest.Monkey
         )
         reader, writer = await asyncio.open_connection("127.0.0.1", a.port)
         writer.write(head.encode())
-        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        answer = await asyncio.wait_for(reader.readline(), PATIENCE_S)
         writer.close()
         await writer.wait_closed()
         assert answer.startswith(b"HTTP/1.1 408 ")

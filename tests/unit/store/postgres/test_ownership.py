@@ -13,6 +13,7 @@ from openwx.store.postgres import ownership
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import AccountRecord, WriteBatch
+from tests import postgres
 from tests.patience import PATIENCE_S, until, until_seen
 
 from ..members import a_node, member
@@ -208,22 +209,6 @@ async def test_what_nobody_owns_is_seen_without_an_owner(
 # -- names ---------------------------------------------------------------------------------------------
 
 
-async def test_two_homes_may_not_have_one_name(address: Address) -> None:
-    async with member(address, lease_s=SHORT_S):
-        with pytest.raises(JournalError, match="another node is called openwx"):
-            async with member(address, lease_s=SHORT_S):
-                pass
-
-
-async def test_two_names_may_not_have_one_home(address: Address, other: Address) -> None:
-    """One of them has a copy of the other's data folder."""
-    home = uuid4()
-    async with member(address, lease_s=SHORT_S, home=home):
-        with pytest.raises(JournalError, match="has a copy of this data_dir"):
-            async with member(other, lease_s=SHORT_S, home=home):
-                pass
-
-
 async def test_of_two_that_run_with_one_home_the_one_that_began_later_stays(
     address: Address, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -243,7 +228,23 @@ async def test_of_two_that_run_with_one_home_the_one_that_began_later_stays(
         assert first.ownership.incarnation != incarnation
 
 
-async def test_of_two_that_start_with_one_name_one_does(address: Address) -> None:
+async def two_homes_may_not_have_one_name(address: Address) -> None:
+    async with member(address, lease_s=SHORT_S):
+        with pytest.raises(JournalError, match="another node is called openwx"):
+            async with member(address, lease_s=SHORT_S):
+                pass
+
+
+async def two_names_may_not_have_one_home(address: Address) -> None:
+    """One of them has a copy of the other's data folder."""
+    home = uuid4()
+    async with member(address, lease_s=SHORT_S, home=home):
+        with pytest.raises(JournalError, match="has a copy of this data_dir"):
+            async with member(address._replace(node="other"), lease_s=SHORT_S, home=home):
+                pass
+
+
+async def of_two_that_start_with_one_name_one_does(address: Address) -> None:
     journals = [PostgresJournal(address, a_node(address, lease_s=SHORT_S)) for _ in range(2)]
     results = await asyncio.gather(*(one.__aenter__() for one in journals), return_exceptions=True)
     refused = [one for one in results if isinstance(one, JournalError)]
@@ -253,18 +254,31 @@ async def test_of_two_that_start_with_one_name_one_does(address: Address) -> Non
     assert len(refused) == 1
 
 
-async def test_a_name_is_free_when_its_node_is_dead(
-    address: Address, operator: asyncpg.Connection
-) -> None:
+async def a_name_is_free_when_its_node_is_dead(address: Address) -> None:
     async with PostgresJournal(address):
         pass
+    operator = await address.connect()
     dead = uuid4()
-    assert (
-        await ownership.join(operator, dead, a_node(address, lease_s=SHORT_S), in_place_of=()) == []
-    )
+    joined = await ownership.join(operator, dead, a_node(address, lease_s=SHORT_S), in_place_of=())
+    assert joined == []
+    await operator.close()
     async with member(address, lease_s=SHORT_S) as journal:
         (node,) = (await journal.ownership.view()).nodes
         assert node.incarnation == journal.ownership.incarnation
+
+
+async def test_names_and_homes_are_of_one_node_each(postgres_url: str) -> None:
+    """Side by side, each in a schema of its own: each takes a lease."""
+    scenes = (
+        two_homes_may_not_have_one_name,
+        two_names_may_not_have_one_home,
+        of_two_that_start_with_one_name_one_does,
+        a_name_is_free_when_its_node_is_dead,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        for scene in scenes:
+            address = Address(postgres_url, postgres.new_schema())
+            tasks.create_task(scene(address), name=scene.__name__)
 
 
 # -- membership ----------------------------------------------------------------------------------------

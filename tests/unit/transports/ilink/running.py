@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
+from aiohttp import web
 from msgspec.structs import replace
 
 from openwx.config import AccountSettings
@@ -161,3 +162,20 @@ class Case:
             bot = await self.fake.confirms(len(self.fake.codes) + 1)
             await self.inbox.enters(State.RUNNING)
             yield transport, bot
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Case]:
+    """Serve a fake service, and make a case of it."""
+    fake = Fake()
+    app = web.Application(client_max_size=2**28)
+    app.router.add_route("*", "/{path:.*}", fake.answer)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    connector = aiohttp.TCPConnector()
+    yield Case(fake, connector)
+    await connector.close()
+    await runner.cleanup()
+    assert not fake.complaints

@@ -5,6 +5,8 @@ import itertools
 import json
 import random
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from openwx.transports.ilink.session import Session
 from openwx.transports.ilink.transfer import LARGEST, _longest_s
 
 from .fake import PERSON, Fake
-from .running import Case, code_of, eventually
+from .running import Case, code_of, eventually, serving
 
 SESSION = Session(token="t", bot_id="b@im.bot", person_id=PERSON, origin="https://x.weixin.qq.com")
 
@@ -261,40 +263,53 @@ UNASKED = {
 NEWS = itertools.count(1)
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        {"getupdates": lambda: {"ret": -14}},
-        {"getupdates": lambda: {"errcode": -14}, "get_qrcode_status": lambda: {"status": "binded_redirect"}},
-        {"getupdates": lambda: random.choice([{"ret": -14}, {"ret": 0}])},
-        {"getupdates": lambda: {"ret": 0, "get_updates_buf": str(next(NEWS))}},
-        {"getupdates": lambda: {"ret": -2, "errmsg": "freq"}},
-        {"getupdates": lambda: "<html>"},
-        {"getupdates": lambda: {"msgs": [{"message_id": 5}]}},
-        {"get_qrcode_status": lambda: {"status": "expired"}},
-        {"get_qrcode_status": lambda: {"status": "scaned_but_redirect", "redirect_host": "x\n"}},
-        {"get_qrcode_status": lambda: {"status": "need_verifycode"}},
-        {"get_qrcode_status": lambda: {**UNASKED, "ilink_user_id": "another"}},
-        {"get_qrcode_status": lambda: {**UNASKED, "bot_token": "a\r\nX: y"}},
-        {"get_qrcode_status": lambda: str(next(NEWS))},
-        {"get_bot_qrcode": lambda: {"qrcode": "q", "qrcode_img_content": "x" * 2_000_000}},
-    ],
-)  # fmt: skip
-async def test_no_service_makes_a_hot_loop(case: Case, fake: Fake, answers: dict[str, Any]) -> None:
-    """With the delays of a real run."""
+HOT: list[dict[str, Callable[[], Any]]] = [
+    {"getupdates": lambda: {"ret": -14}},
+    {"getupdates": lambda: {"errcode": -14}, "get_qrcode_status": lambda: {"status": "binded_redirect"}},
+    {"getupdates": lambda: random.choice([{"ret": -14}, {"ret": 0}])},
+    {"getupdates": lambda: {"ret": 0, "get_updates_buf": str(next(NEWS))}},
+    {"getupdates": lambda: {"ret": -2, "errmsg": "freq"}},
+    {"getupdates": lambda: "<html>"},
+    {"getupdates": lambda: {"msgs": [{"message_id": 5}]}},
+    {"get_qrcode_status": lambda: {"status": "expired"}},
+    {"get_qrcode_status": lambda: {"status": "scaned_but_redirect", "redirect_host": "x\n"}},
+    {"get_qrcode_status": lambda: {"status": "need_verifycode"}},
+    {"get_qrcode_status": lambda: {**UNASKED, "ilink_user_id": "another"}},
+    {"get_qrcode_status": lambda: {**UNASKED, "bot_token": "a\r\nX: y"}},
+    {"get_qrcode_status": lambda: str(next(NEWS))},
+    {"get_bot_qrcode": lambda: {"qrcode": "q", "qrcode_img_content": "x" * 2_000_000}},
+]  # fmt: skip
+"""What a service may answer, by the call."""
+
+
+@asynccontextmanager
+async def answered(answers: dict[str, Callable[[], Any]]) -> AsyncIterator[Case]:
+    """Start a transport, with the delays of a real run, whose service answers so."""
     answers = {"get_qrcode_status": lambda: UNASKED, **answers}
 
     async def said(request: web.Request, _: Any) -> web.Response:
         return web.Response(text=json.dumps(answers[request.path.rpartition("/")[2]]()))
 
-    for call in answers:
-        fake.strike(call, *[said] * 100_000)
-    case.pace = Timing()
-    async with case.started():
-        await fake.until(lambda: fake.calls)
+    async with serving() as case:
+        for call in answers:
+            case.fake.strike(call, *[said] * 100_000)
+        case.pace = Timing()
+        async with case.started():
+            await case.fake.until(lambda: case.fake.calls)
+            yield case
+
+
+async def test_no_service_makes_a_hot_loop() -> None:
+    async with AsyncExitStack() as stack:
+        cases = [await stack.enter_async_context(answered(answers)) for answers in HOT]
         await asyncio.sleep(1)
-        assert len(fake.calls) < 30
-        assert len(case.inbox.batches) < 60
+        for case, answers in zip(cases, HOT, strict=True):
+            told = [
+                case.fake.url,
+                *(f"{call}: {answer()!r:.100}" for call, answer in answers.items()),
+            ]
+            assert len(case.fake.calls) < 30, told
+            assert len(case.inbox.batches) < 60, told
 
 
 def test_long_marks_of_a_quoted_part_are_not_looked_for() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from openwx.domain.messages import MediaMessage
 from openwx.transports.ilink import silk, silk_decoder
+from tests.patience import PATIENCE_S
 
 from .fake import Fake, encrypt
 from .running import Case
@@ -123,22 +124,26 @@ def test_samples_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             silk_decoder.wav_of(b"")
 
 
-@pytest.mark.parametrize("does", ["write", "stop"])
+WRITES = "sys.stdout.buffer.write(bytes(65536))"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "within_s"),
+    [("sys.stdin.buffer.read()", WRITES, PATIENCE_S), ("", WRITES, PATIENCE_S), ("", "time.sleep(9)", 0.5)],
+    ids=["read and write", "write", "stop"],
+)  # fmt: skip
 async def test_a_decoder_that_never_ends_costs_little(
-    does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    first: str, then: str, within_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     """A voice that takes hold of the decoder can have it write for ever, or read nothing."""
     program = tmp_path / "decoder.py"
-    endless = "import sys, time\nwhile True:\n    {}\n"
-    program.write_text(
-        endless.format(
-            "sys.stdout.buffer.write(bytes(65536))" if does == "write" else "time.sleep(9)"
-        )
-    )
+    program.write_text(f"import sys, time\n{first}\nwhile True:\n    {then}\n")
     monkeypatch.setattr(silk, "_DECODER", str(program))
-    monkeypatch.setattr(silk, "WITHIN_S", 20.0 if does == "write" else 0.5)
+    monkeypatch.setattr(silk, "WITHIN_S", within_s)
     monkeypatch.setattr(silk, "LARGEST_WAV", 1024 * 1024)
     voice = b"\x02#!SILK_V3" + bytes(1_000_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert await silk.Voices().decoded(voice) == voice
+    assert ("within" in caplog.text) is (then != WRITES), "what is too large ends at once"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
