@@ -9,7 +9,7 @@ import msgspec
 
 from openwx.domain.chat_ref import ChatRef, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
-from openwx.domain.names import bounded
+from openwx.domain.names import as_name
 from openwx.store.records import Report, StoredReport
 from openwx.transports.base import Transport
 
@@ -43,7 +43,7 @@ class ChatKeys:
             key = chat.id
             if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
                 key = self._fingerprint_or_id(chat)
-            key = bounded(key)
+            key = as_name(key)
             self._holders[key] = _Holder(chat.id, chat.uid, self._login)
         self._keys.update(dict.fromkeys(names, key))
         return key
@@ -99,7 +99,7 @@ class ChatKeys:
         """Take the key of a message from before the start, so that later ones of its chat stay behind it."""
         payload: dict[str, Any] = msgspec.json.decode(report.body) if report.body else {}
         if payload.get("post_type", "event") != "event":
-            key = bounded(report.chat)
+            key = as_name(report.chat)
             self._keys.update(dict.fromkeys(_names_in(payload), key))
             self._holders[key] = _holder_in(payload)
 

@@ -71,7 +71,7 @@ class MediaDownloader:
     async def _complete(self, recorded: RecordedReport) -> RecordedReport:
         report = recorded.report
         ref = msgspec.json.decode(report.media, type=MediaRef)
-        name = names.shown(ref.name)
+        name = names.safe(ref.name)
         attachment = ""
         known: dict[str, bytes] = {}
         try:

@@ -183,7 +183,7 @@ async def write(context: PageContext) -> web.StreamResponse:
     except (CallerError, InDoubt, LeaseLost) as error:
         if not context.is_fragment:
             raise
-        known = error if isinstance(error, CallerError) else journal_guard.told(error)
+        known = error if isinstance(error, CallerError) else journal_guard.refusal(error)
         context.code = known.code
         reason = error_reason(error, context.t)
         page = context.page("parts/composer_error.html", account=account, reason=reason)

@@ -42,5 +42,5 @@ async def media(context: PageContext) -> web.StreamResponse:
 
 def _disposition(name: str, *, inline: bool) -> str:
     """Make the header of RFC 6266, with the name in UTF-8."""
-    shown = names.shown(name)[:200] or "file"
+    shown = names.safe(name)[:200] or "file"
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(shown, safe='')}"

@@ -13,7 +13,7 @@ LONGEST_ID = 500
 """Length of the longest id of WeChat that is used as a name, in characters. Its own have 20 digits or 66 characters."""
 
 
-def bounded(id: str) -> str:
+def as_name(id: str) -> str:
     """Return an id as a name: itself, or the digest of one that is too long. Equal ones stay equal."""
     if len(id) <= LONGEST_ID:
         return id

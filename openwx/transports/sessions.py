@@ -36,7 +36,7 @@ class HeldBackError(aiohttp.ClientConnectionError):
     """The lease ended while a connection was made, so nothing was sent."""
 
 
-class Sessions:
+class HttpSessions:
     """A direct session on a connector that others use too, and one through the ``proxy`` on a connector of its own.
 
     ``options`` are those of ``aiohttp.ClientSession``.

@@ -166,8 +166,8 @@ async def test_a_stranger_at_the_address_of_a_killed_one(
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     stale = instance.Instance(id=instance.new_id(), urls=[stranger.url])
-    instance.leave(data_dir / instance.RUNNING, stale)
-    instance.leave(data_dir / instance.DEMO, stale)
+    instance.write(data_dir / instance.RUNNING, stale)
+    instance.write(data_dir / instance.DEMO, stale)
     stranger.proof = instance.proof(instance.new_id(), "x")
     commands = beside(data_dir, 0, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone")
     lock = FileLock(data_dir / "lock", mode=0o600)
@@ -313,7 +313,7 @@ async def test_the_second_address_where_the_first_answers_no_more(
     found = instance.left(file)
     assert found is not None
     assert found.urls == [first, second]
-    instance.leave(file, instance.Instance(id=found.id, urls=[stranger.url, second]))
+    instance.write(file, instance.Instance(id=found.id, urls=[stranger.url, second]))
     code, out, _ = await beside(gateway.settings.data_dir, 0)("status")
     assert (code, f"at {second}, up" in out) == (1, True)
 

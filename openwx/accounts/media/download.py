@@ -27,7 +27,7 @@ async def download(
 
     Raises ``WeChatError``, ``TooLargeError``, ``EmptyError`` or ``OSError``.
     """
-    async with folder.receive(names.shown(ref.name)) as incoming:
+    async with folder.receive(names.safe(ref.name)) as incoming:
         await transport.download(replace(ref, sender=sender), incoming.write)
         if incoming.size:
             _require_type(ref.kind, await incoming.mime())

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from openwx.domain.names import LONGEST_NAME, bounded
+from openwx.domain.names import LONGEST_NAME, as_name
 from openwx.store.base import JournalError
 from openwx.store.records import AccountRecord
 
@@ -88,4 +88,4 @@ def _encoded(column: str, value: Any) -> Any:
         return value
     encoded: bytes = value.encode()
     is_too_long = column in _NAMES and len(encoded) > LONGEST_NAME
-    return bounded(value).encode() if is_too_long else encoded
+    return as_name(value).encode() if is_too_long else encoded

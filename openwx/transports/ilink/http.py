@@ -1,5 +1,5 @@
 """Sends every ``Call`` to the iLink bot API, and the bytes of media to and from its CDN. Converts all foreign
-exceptions to openwx's own. ``Client`` and ``Transfer`` have one between them.
+exceptions to openwx's own. ``ILinkClient`` and ``Transfer`` have one between them.
 """
 
 import base64
@@ -21,7 +21,7 @@ from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
 from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import HeldBackError, Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, HttpSessions, connect_s
 
 CLIENT_VERSION = "2.4.9"
 """The version of the official client that openwx speaks like. With one that is too old, the phone says after the scan
@@ -63,7 +63,7 @@ class Http:
     def __init__(self, way: Way) -> None:
         self.hosts = Hosts(way.base_url)
         self._timeout_s = way.timeout_s
-        self._http = Sessions(
+        self._http = HttpSessions(
             way.direct,
             way.proxy,
             gate=way.gate,

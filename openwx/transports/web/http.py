@@ -20,7 +20,7 @@ from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
 from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import HeldBackError, Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, HttpSessions, connect_s
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import Cookie, Session
@@ -76,7 +76,7 @@ class Http:
         self._domain = DEFAULT_DOMAIN
         self._timeout_s = way.timeout_s
         self._cookies = Cookies(self._base)
-        self._http = Sessions(
+        self._http = HttpSessions(
             way.direct,
             way.proxy,
             gate=way.gate,
