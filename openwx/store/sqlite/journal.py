@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar, cast
 
 from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, InDoubt, JournalError
-from openwx.store.batches import MAX_BATCHES, require_names
+from openwx.store.batches import MAX_BATCHES, require_short_names
 from openwx.store.condition import PROBE_EVERY_S, ByCondition
 from openwx.store.pruning import prune_account
 from openwx.store.records import (
@@ -113,7 +113,7 @@ class SQLiteJournal(ByCondition):
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        require_names(batch)
+        require_short_names(batch)
         return cast("WriteResult", await self._write(batch))
 
     async def _write(self, what: Write) -> WriteResult | None:
