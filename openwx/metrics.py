@@ -174,7 +174,7 @@ KINDS = {
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
     "text": "the end of a value in a message that is longer than 64 KiB, XML of an app message of more than 32 KiB, or"
     " an article of a push beyond 100",
-    "saved_state": "a saved session, cookie or list that cannot be read any more",
+    "saved_state": "a saved session, cookie or list, or a row of the journal, that cannot be read any more",
 }
 """Every kind of thing that can be dropped."""
 

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-import msgspec
 from msgspec import UNSET
 
 from openwx import store
@@ -27,6 +26,7 @@ from openwx.config import Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError, LeaseLost
 from openwx.reporter import delivery_error
+from openwx.reporter.payload import payload_in
 from openwx.safetext import in_json, one_line
 from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import ListedDelivery
@@ -162,7 +162,7 @@ class _InJournal:
 
     async def report(self, id: int) -> Any:
         _, body = await self._box.show(id, target=self._target)
-        return msgspec.json.decode(body)
+        return payload_in(body)
 
     async def retry(self, ids: Sequence[int] | None) -> int:
         return await self._box.retry(ids, target=self._target)
