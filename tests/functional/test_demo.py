@@ -2,17 +2,15 @@
 
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
 from .typed import Typed
-from .world import Command
+from .world import Start
 
 ROOT = Path(__file__).parents[2]
-Start = Callable[..., Awaitable[Command]]
 
 
 async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start) -> None:

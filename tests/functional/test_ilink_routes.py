@@ -2,19 +2,15 @@
 
 from pathlib import Path
 
-import pytest
-
 from openwx.api.app import routes
 from openwx.simulator import ClawBot
 from openwx.simulator.samples import PNG
+from tests.populations import FEW
 
 from .test_transport_limits import EMPTY, NEVER, STREAMS, WORK_ELSEWHERE
 from .world import Gateway, Json, Receiver, World
 
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
+POPULATION = FEW
 
 
 def works(owner: ClawBot, picture: Path) -> dict[str, dict[str, str]]:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,9 +16,8 @@ from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
-from .world import Api, Command, Gateway, Receiver, World
+from .world import Api, Command, Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 GREY = {"account": "xiaohui2016"}
 
 
@@ -126,21 +125,10 @@ async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
     assert "deleted, moved or replaced" in answer.json["status"]
 
 
-@pytest.fixture
-async def first(
-    openwx: Start, environ: dict[str, str], world: World, account: Account
-) -> tuple[Command, Api]:
-    command = await openwx("serve", **environ)
-    api = Api(await command.url(), world.http)
-    await account.phone.logs_in(timeout_s=PATIENCE_S)
-    await api.reaches("running", PATIENCE_S)
-    return command, api
-
-
 async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    command, api = first
+    command, api = started
     shutil.rmtree(world.data_dir)
     for _ in range(3):
         assert (await sends(api, "once", "k")).status == 503
@@ -156,10 +144,10 @@ async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
 
 
 async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
     """SQLite deletes the write-ahead log by its name when it closes; by then the name is another journal's."""
-    command, api = first
+    command, api = started
     assert (await sends(api, "before")).code == 0
     aside = world.data_dir.with_name("aside")
     world.data_dir.rename(aside)
@@ -184,9 +172,9 @@ async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
 
 
 async def test_a_deleted_log_is_written_back_by_a_stop(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    command, api = first
+    command, api = started
     done = await sends(api, "before", "k")
     (world.data_dir / "journal.sqlite3-wal").unlink()
     await until_ready(api, world, wanted=False)

@@ -16,6 +16,7 @@ from openwx.config.proxies import read_environment
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import until, until_seen
+from tests.populations import FEW
 from tests.proxies import (
     PASSWORD,
     SHOWN_PASSWORD,
@@ -26,19 +27,14 @@ from tests.proxies import (
     listening,
 )
 
-from .world import Api, Command, Gateway, Receiver, World
+from .world import Api, Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
+POPULATION = FEW
 KINDS = [HttpProxy, SocksProxy]
 NAME = "wechat.example"
 """Where WeChat is, for the proxy alone: no name server knows it."""
 QUICK = {"call_timeout_s": 1.0, "poll_timeout_s": 1.0, "stalled_after_s": 1.0}
 SECRETS = (PASSWORD, SHOWN_PASSWORD, "s3cr3t")
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 3, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 @pytest.fixture(params=KINDS)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,7 @@ from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
 from .typed import Typed
-from .world import Command, Gateway, Receiver, World
-
-Start = Callable[..., Awaitable[Command]]
+from .world import Command, Gateway, Receiver, Start, World
 
 
 @dataclass

@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
 
-from .world import Api, Command, Receiver, World, never_answers
+from .world import Api, Command, Receiver, Start, World, never_answers
 
-Start = Callable[..., Awaitable[Command]]
 ENDS_WITHIN_S = 25.0
 """A stop where everything hangs: 3 s for what is on its way at WeChat, 3 s for ``post_api``, 2 s for callers that do
 not hang up; a container is killed after 10 s. The rest is for a slow machine, and still less than a call to WeChat
@@ -32,18 +31,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
     return environ | {"OPENWX_REPORT__POST_EVENT": "true"}
-
-
-@pytest.fixture
-async def running(
-    openwx: Start, environ: dict[str, str], world: World, account: Account
-) -> tuple[Command, Api]:
-    """Run a gateway in its own process, and log it in."""
-    command = await openwx("serve", **environ)
-    api = Api(await command.url(), world.http)
-    await account.phone.logs_in()
-    await api.reaches("running", 30)
-    return command, api
 
 
 class Hanging:
@@ -77,8 +64,8 @@ class Hanging:
 
 
 @pytest.fixture
-async def hanging(running: tuple[Command, Api]) -> AsyncIterator[Hanging]:
-    callers = Hanging(running[1])
+async def hanging(started: tuple[Command, Api]) -> AsyncIterator[Hanging]:
+    callers = Hanging(started[1])
     yield callers
     await callers.end()
 
@@ -127,10 +114,10 @@ async def ends_in_time(command: Command) -> tuple[int, str]:
     ids=lambda signals: "+".join(one.name for one in signals),
 )
 async def test_a_stop_waits_for_nothing_that_hangs(
-    running: tuple[Command, Api], hanging: Hanging, simulator: Simulator, account: Account,
+    started: tuple[Command, Api], hanging: Hanging, simulator: Simulator, account: Account,
     receiver: Receiver, signals: list[signal.Signals],
 ) -> None:  # fmt: skip
-    command, _ = running
+    command, _ = started
     await everything_hangs(hanging, simulator, account, receiver)
     for number in signals:
         command.process.send_signal(number)
@@ -141,13 +128,13 @@ async def test_a_stop_waits_for_nothing_that_hangs(
 
 
 async def test_a_stop_while_the_disk_is_full(
-    running: tuple[Command, Api], account: Account, receiver: Receiver
+    started: tuple[Command, Api], account: Account, receiver: Receiver
 ) -> None:
     """Nothing can be written down any more: the stop is not published, but it is one."""
     resource = pytest.importorskip("resource")
     if not hasattr(resource, "prlimit"):
         pytest.skip("only Linux sets limits of another process")
-    command, _ = running
+    command, _ = started
     _, most = resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, most))
     account.friend("小灰").says("hi")
@@ -159,7 +146,7 @@ async def test_a_stop_while_the_disk_is_full(
 
 
 async def test_a_second_one_on_the_same_folder(
-    running: tuple[Command, Api], openwx: Start, environ: dict[str, str]
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str]
 ) -> None:
     code, out, err = await (await openwx("serve", **environ)).ends(timeout_s=20)
     assert (code, out) == (2, "")

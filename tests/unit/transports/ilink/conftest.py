@@ -2,7 +2,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from aiohttp import web
+
+from tests.served import ALL, served
 
 from .fake import Fake
 from .running import Case
@@ -11,14 +12,8 @@ from .running import Case
 @pytest.fixture
 async def fake() -> AsyncIterator[Fake]:
     fake = Fake()
-    app = web.Application(client_max_size=2**28)
-    app.router.add_route("*", "/{path:.*}", fake.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with served({ALL: fake.answer}) as fake.url:
+        yield fake
     assert not fake.complaints
 
 
