@@ -46,7 +46,7 @@ def proof(id: str, challenge: str) -> str:
     return hmac.digest(id.encode(), challenge.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
-def leave(file: Path, instance: Instance) -> None:
+def write(file: Path, instance: Instance) -> None:
     """Write the file, replacing that of a killed gateway. Raises ``OSError``."""
     new = file.with_name(f"{file.name}.{instance.id}")
     try:

@@ -174,7 +174,7 @@ KINDS = {
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
     "text": "the end of a value in a message that is longer than 64 KiB, XML of an app message of more than 32 KiB, or"
     " an article of a push beyond 100",
-    "saved_state": "a saved session, cookie or list that cannot be read any more",
+    "saved_state": "a saved session, cookie or list, or a row of the journal, that cannot be read any more",
 }
 """Every kind of thing that can be dropped."""
 
@@ -211,7 +211,7 @@ def dropped(
         log.log(level, words, *values)
 
 
-class OfAccount:
+class AccountCounts:
     """Counts the events of one account. Made by ``of_account``."""
 
     def __init__(self, name: str) -> None:
@@ -240,7 +240,7 @@ class OfAccount:
         SESSION_ENDS.labels(self._name, _SESSION_RETS.get(ret, "refused")).inc()
 
 
-class OfTarget:
+class DeliveryCounts:
     """Counts the deliveries of one account to one target. Made by ``of_target``."""
 
     def __init__(self, account: str, target: str) -> None:
@@ -256,23 +256,23 @@ class OfTarget:
         self._settled[fate].inc()
 
 
-_accounts: dict[str, OfAccount] = {}
-_targets: dict[tuple[str, str], OfTarget] = {}
+_accounts: dict[str, AccountCounts] = {}
+_targets: dict[tuple[str, str], DeliveryCounts] = {}
 _ended: OrderedDict[str, None] = OrderedDict()
 
 
-def of_account(name: str) -> OfAccount:
+def of_account(name: str) -> AccountCounts:
     """Return the counts of an account that exists, or exists again."""
     _ended.pop(name, None)
     if name not in _accounts:
-        _accounts[name] = OfAccount(name)
+        _accounts[name] = AccountCounts(name)
     return _accounts[name]
 
 
-def of_target(account: str, target: str) -> OfTarget:
+def of_target(account: str, target: str) -> DeliveryCounts:
     """Return the counts of an account's deliveries to a target that is configured."""
     if (account, target) not in _targets:
-        _targets[account, target] = OfTarget(account, target)
+        _targets[account, target] = DeliveryCounts(account, target)
     return _targets[account, target]
 
 

@@ -192,21 +192,10 @@ def of_error(error: WeChatError) -> Reason:
         case BadResponse():
             return reason(ReasonCode.BAD_RESPONSE, call=error.call, detail=detail)
         case ProxyFailed():
-            return _of_proxy(error.trouble, error.call, error.proxy, error.detail)
+            code = ReasonCode(f"proxy_{error.trouble}")
+            return reason(code, call=error.call, proxy=error.proxy, detail=error.detail)
         case _:
             return reason(ReasonCode.UNREACHABLE, call=error.call, detail=detail)
-
-
-def _of_proxy(trouble: ProxyTrouble, call: str, proxy: str, detail: str) -> Reason:
-    match trouble:
-        case ProxyTrouble.UNREACHABLE:
-            return reason(ReasonCode.PROXY_UNREACHABLE, call=call, proxy=proxy, detail=detail)
-        case ProxyTrouble.AUTH:
-            return reason(ReasonCode.PROXY_AUTH, call=call, proxy=proxy, detail=detail)
-        case ProxyTrouble.CANNOT_REACH:
-            return reason(ReasonCode.PROXY_CANNOT_REACH, call=call, proxy=proxy, detail=detail)
-        case ProxyTrouble.BROKEN:
-            return reason(ReasonCode.PROXY_BROKEN, call=call, proxy=proxy, detail=detail)
 
 
 def of_failed_login(error: WeChatError) -> Reason:

@@ -43,7 +43,7 @@ def in_json_bytes(json: bytes) -> bytes:
     return _UNFIT_BYTES.sub(lambda unfit: b"\\u%04x" % ord(unfit[0].decode()), json)
 
 
-def plain(text: object) -> str:
+def without_controls(text: object) -> str:
     """Remove characters that affect their surroundings; templates escape HTML."""
     cleaned = str(text).translate(_OVERRIDES)
     if cleaned.isprintable():

@@ -292,7 +292,7 @@ def leave_word(file: Path, service: Service, stack: AsyncExitStack) -> None:
     """Let the commands beside it find the gateway, until it stops. It works without."""
     known = service.known_as
     try:
-        instance.leave(file, known)
+        instance.write(file, known)
     except OSError as error:
         words = "openwx status, doctor and outbox cannot find this gateway: %s: %s"
         log.warning(words, file, error.strerror or error)

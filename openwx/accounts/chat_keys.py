@@ -5,11 +5,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from openwx.domain.chat_ref import ChatRef, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
-from openwx.domain.names import bounded
+from openwx.domain.names import as_name
+from openwx.reporter.payload import payload_in
 from openwx.store.records import Report, StoredReport
 from openwx.transports.base import Transport
 
@@ -43,7 +42,7 @@ class ChatKeys:
             key = chat.id
             if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
                 key = self._fingerprint_or_id(chat)
-            key = bounded(key)
+            key = as_name(key)
             self._holders[key] = _Holder(chat.id, chat.uid, self._login)
         self._keys.update(dict.fromkeys(names, key))
         return key
@@ -97,9 +96,9 @@ class ChatKeys:
 
     def remember(self, report: Report | StoredReport) -> None:
         """Take the key of a message from before the start, so that later ones of its chat stay behind it."""
-        payload: dict[str, Any] = msgspec.json.decode(report.body) if report.body else {}
+        payload = payload_in(report.body)
         if payload.get("post_type", "event") != "event":
-            key = bounded(report.chat)
+            key = as_name(report.chat)
             self._keys.update(dict.fromkeys(_names_in(payload), key))
             self._holders[key] = _holder_in(payload)
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from openwx.domain.spelling import alike
+from openwx.reporter.payload import payload_in
 from openwx.store.records import PublishedReport
 
 MESSAGES = ("receive_message", "send_message")
@@ -28,9 +29,8 @@ class EventFilter(msgspec.Struct, frozen=True):
             return self._matches_event(report.kind)
         if self.kinds and report.kind not in self.kinds:
             return False
-        if not (self.chat or self.formats) or not report.body:
+        if not (self.chat or self.formats) or not (payload := payload_in(report.body)):
             return True
-        payload = msgspec.json.decode(report.body)
         return (not self.formats or payload["format"] in self.formats) and (
             not self.chat or any(map(alike(self.chat), _names(payload)))
         )

@@ -3,15 +3,13 @@
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from openwx.accounts.chat_keys import ChatKeys, chat_in
 from openwx.accounts.message_search import HistoryPage, MessageSearch
-from openwx.accounts.outgoing import OutgoingMessage
+from openwx.accounts.outgoing import OutgoingMessage, message_in
 from openwx.domain.chat_ref import fingerprint_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
-from openwx.reporter.payload import Payload
+from openwx.reporter.payload import Payload, payload_in
 from openwx.store.base import MAX_SEQ, Journal
 from openwx.store.records import Counts, StoredReport
 
@@ -58,9 +56,9 @@ class History:
         return await self._journal.published_report(self._account, seq)
 
     async def payloads(self, ids: Sequence[int]) -> dict[int, Payload]:
-        """Read the payloads of reports, by their ids; those that are pruned are missing."""
+        """Read the payloads of reports, by their ids; those that are pruned, or cannot be read, are missing."""
         bodies = await self._journal.bodies(self._account, ids)
-        return {id: msgspec.json.decode(body) for id, body in bodies.items() if body}
+        return {id: payload for id, body in bodies.items() if (payload := payload_in(body))}
 
     async def last_hour(self) -> Counts:
         """Count what happened in the last hour. Counts of a moment ago are reused, to spare the journal."""
@@ -74,7 +72,7 @@ class History:
     async def waiting(self, chat_key: str) -> list[OutgoingMessage]:
         """List the messages that were accepted for a chat and are still to be sent, oldest first."""
         sends = await self._journal.waiting_sends(self._account)
-        messages = [OutgoingMessage.from_bytes(send.body) for send in sends]
+        messages = filter(None, map(message_in, sends))
         return [one for one in messages if self.chat_keys.of_ref(one.to) == chat_key]
 
 
@@ -111,9 +109,3 @@ class ChatFinder:
                 for chat in chats.values():
                     self._by_print.setdefault((kind, fingerprint_of(chat)), []).append(chat)
         return self._by_print
-
-
-def payload_of(report: StoredReport) -> Payload:
-    """Decode the body of a report; empty where it is pruned."""
-    payload: Payload = msgspec.json.decode(report.body) if report.body else {}
-    return payload

@@ -16,6 +16,7 @@ from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import KEY_REUSED, CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal
+from openwx.store.decoding import decode_row
 
 KEPT_S = 24 * 3600.0
 """How long a key is remembered, in seconds."""
@@ -145,11 +146,16 @@ class IdempotencyKeys:
         rows = await self._journal.keys_of(self._account, key)
         if key not in rows:
             return None
-        call = msgspec.json.decode(rows[key], type=KeyedCall)
+        call = decode_row(rows[key], KeyedCall, f"{self._account}: the call with the key {key}")
+        if call is None:
+            raise _unknown()
         outcomes = dict(call.ended)
         for uid in call.uids:
             if (row := rows.get(_row_key(key, uid))) is not None:
-                outcomes[uid] = msgspec.json.decode(row, type=Outcome)
+                outcome = decode_row(
+                    row, Outcome, f"{self._account}: the outcome of the send {uid}"
+                )
+                outcomes[uid] = outcome or _outcome_of(SendResult("", error=_unknown()))
         progress = _Progress(call, outcomes)
         if progress.is_complete:
             return progress
@@ -159,6 +165,12 @@ class IdempotencyKeys:
 def _row_key(key: str, uid: str) -> str:
     """Return the key of an outcome's row. No caller's key has a space in it."""
     return f"{key} {uid}"
+
+
+def _unknown() -> CallerError:
+    """Return the answer for what cannot be read any more. It must not be sent again: perhaps it was."""
+    words = "what became of the call with this idempotency_key cannot be read any more, so it is unknown"
+    return CallerError(Code.UNREACHABLE, words, http_status=504)
 
 
 def _outcome_of(result: SendResult) -> Outcome:

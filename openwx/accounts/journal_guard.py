@@ -17,7 +17,7 @@ def not_kept(error: JournalError, done: str) -> CallerError:
     return CallerError(Code.GAVE_UP, f"{done}: {error}", http_status=503, retry_after=RETRY_AFTER_S)
 
 
-def told(error: StoreError) -> CallerError:
+def refusal(error: StoreError) -> CallerError:
     """Make the answer to a caller whose write ended so: not done, not done by this process, or unknown."""
     match error:
         case InDoubt():

@@ -23,6 +23,7 @@ from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
 from openwx.reporter.policy import targets_of
 from openwx.reporter.post import webhook_id_of
+from openwx.store.decoding import decode_row
 from openwx.store.records import CompletedReport, WriteBatch
 from openwx.transports.base import Transport
 
@@ -70,15 +71,17 @@ class MediaDownloader:
 
     async def _complete(self, recorded: RecordedReport) -> RecordedReport:
         report = recorded.report
-        ref = msgspec.json.decode(report.media, type=MediaRef)
-        name = names.shown(ref.name)
+        ref = decode_row(
+            report.media, MediaRef, f"{self._account}: the file of the report {report.id}"
+        )
+        name = names.safe(ref.name) if ref else ""
         attachment = ""
         known: dict[str, bytes] = {}
         try:
             file = await self._fetch(ref, recorded)
         except NoMediaError as error:
-            words = "%s: %s %s: %s"
-            metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
+            what = f"{ref.kind} {ref.msg_id}" if ref else "a file"
+            metrics.dropped(log, "medium", "%s: %s: %s", self._account, what, error)
             payload = payloads.without_media(recorded.payload, str(error))
             if name:
                 payload["media_name"] = name
@@ -96,7 +99,7 @@ class MediaDownloader:
             )
             medium = resolver.medium_of(file, name)
             attachment = self._files.attachment_of(medium)
-            known = registry.received(ref, medium)
+            known = registry.received(ref, medium) if ref else {}
         body = msgspec.json.encode(payload)
         done = CompletedReport(
             id=report.id,
@@ -108,8 +111,10 @@ class MediaDownloader:
         whole = replace(report, body=body, attachment=attachment, media=b"", targets=done.targets)
         return RecordedReport(self._files.named(whole), payload)
 
-    async def _fetch(self, ref: MediaRef, recorded: RecordedReport) -> StoredFile:
+    async def _fetch(self, ref: MediaRef | None, recorded: RecordedReport) -> StoredFile:
         """Try until the file is there, or until the time for it is over. Raises ``NoMediaError``."""
+        if ref is None:
+            raise NoMediaError("nobody knows any more how WeChat calls it")
         if not self._resources.downloads:
             raise NoMediaError("media.download is off")
         if not ref.has_image:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import msgspec
 
 from openwx.domain.spelling import has_words
+from openwx.reporter.payload import payload_in
 from openwx.store.base import ReportLog
+from openwx.store.decoding import decode_row
 
 SEARCHED = 5_000
 """Reports that one call reads at most."""
@@ -35,9 +37,6 @@ class _Content(msgspec.Struct):
     """What is searched of a report."""
 
     content: str = ""
-
-
-_content = msgspec.json.Decoder(_Content)
 
 
 class MessageSearch:
@@ -71,6 +70,8 @@ class MessageSearch:
                 async with self._turn:
                     messages = await asyncio.to_thread(_matching, messages, fits)
             for number, body in messages:
+                if not payload_in(body):
+                    continue
                 room -= len(body)
                 if len(found) == limit or (found and room < 0):
                     return _page(found, before)
@@ -84,7 +85,11 @@ class MessageSearch:
 
 
 def _matching(messages: _Messages, fits: Callable[[str], bool]) -> _Messages:
-    return [one for one in messages if fits(_content.decode(one[1]).content)]
+    return [
+        one
+        for one in messages
+        if (read := decode_row(one[1], _Content, "a report")) and fits(read.content)
+    ]
 
 
 def _page(newest_first: _Messages, before: int | None) -> HistoryPage:

@@ -9,7 +9,8 @@ from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.send_ids import new_send_id
 from openwx.errors import CallerError, Code, Rejected, WeChatError
 from openwx.reporter.answer import BackendAnswer
-from openwx.store.records import NewSend, new_uid
+from openwx.store.decoding import decode_row
+from openwx.store.records import NewSend, Send, new_uid
 
 
 class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,11 @@ class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     uploaded: RemoteMedia | None = None
     ref: MediaRef | None = None
     source: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is something to send."""
+        return (self.medium or self.uploaded or self.ref) is not None
 
     @property
     def needs_upload(self) -> bool:
@@ -59,6 +65,11 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> "OutgoingMessage":
         return msgspec.json.decode(data, type=cls)
+
+
+def message_in(send: Send) -> OutgoingMessage | None:
+    """Return the message of a send in the journal; None where it cannot be read."""
+    return decode_row(send.body, OutgoingMessage, f"{send.account}: the send {send.uid}")
 
 
 class SendResult(msgspec.Struct, frozen=True):

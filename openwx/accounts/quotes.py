@@ -4,11 +4,10 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 
-import msgspec
 from msgspec.structs import replace
 
 from openwx.domain.messages import Message, PartialText, Quote
-from openwx.reporter.payload import Payload
+from openwx.reporter.payload import Payload, payload_in
 from openwx.store.base import Journal, JournalError
 
 log = logging.getLogger("openwx.account")
@@ -50,7 +49,7 @@ class Quotes:
         body = await self._journal.until_done(
             lambda: self._journal.body_of(self._account, dedupe), note
         )
-        payload: Payload = msgspec.json.decode(body) if body else {}
+        payload = payload_in(body)
         return payload if "content" in payload else {}  # a friend request has an id, too
 
 

@@ -4,11 +4,10 @@ The route ``revoke_message`` calls it, by ``Account``.
 
 from typing import Any
 
-import msgspec
-
 from openwx.accounts import journal_guard
 from openwx.domain.chat_ref import NOBODY
 from openwx.errors import CallerError, Code
+from openwx.reporter.payload import payload_in
 from openwx.store.base import Journal, JournalError
 from openwx.transports.base import Transport
 
@@ -55,5 +54,5 @@ class Recalls:
             body = await self._journal.body_of(self._account, f"{identity.uin}:{msg_id}")
         except JournalError as error:
             raise journal_guard.not_kept(error, "the message cannot be looked up") from error
-        payload: dict[str, Any] = msgspec.json.decode(body) if body else {}
+        payload = payload_in(body)
         return payload if payload.get("post_type") == "send_message" else {}

@@ -28,7 +28,7 @@ from openwx.domain.contacts import Friend, Group
 from openwx.domain.messages import MediaMessage, Message
 from openwx.lease import Gate
 from openwx.reporter import payload as payloads
-from openwx.reporter.payload import Payload
+from openwx.reporter.payload import Payload, payload_in
 from openwx.reporter.policy import targets_of
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewReport, WriteBatch, WriteResult, new_uid
@@ -86,7 +86,8 @@ class EventRecorder:
         for report in held:
             self.chat_keys.remember(report)
             self.newest_id = max(self.newest_id, report.id)
-        return [RecordedReport(report, msgspec.json.decode(report.body)) for report in held]
+        recorded = [RecordedReport(report, payload_in(report.body)) for report in held]
+        return [one for one in recorded if one.payload]
 
     async def record(self, batch: Batch) -> list[RecordedReport]:
         """Write a batch, and the state that acknowledges it, in one transaction. The reports that are new.

@@ -9,12 +9,12 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from openwx import metrics
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
-from openwx.errors import UNREADABLE, ConfigError
+from openwx.errors import ConfigError
 from openwx.store.base import AccountStore, Ownership
+from openwx.store.decoding import decode_row
 from openwx.store.records import AccountRecord, OwnedAccount
 
 log = logging.getLogger("openwx.gateway")
@@ -172,12 +172,8 @@ def saved_of(record: AccountRecord | OwnedAccount) -> SavedAccount:
     """Read a row."""
     if not record.settings:
         return SavedAccount(record.wanted)
-    try:
-        settings = msgspec.json.decode(record.settings, type=SavedSettings)
-    except UNREADABLE:
-        words = "%s: what the API chose for this account cannot be read; it is dropped"
-        metrics.dropped(log, "saved_state", words, record.account)
-        settings = SavedSettings()
+    what = f"{record.account}: what the API chose"
+    settings = decode_row(record.settings, SavedSettings, what) or SavedSettings()
     return SavedAccount(record.wanted, settings)
 
 

@@ -8,10 +8,9 @@ import logging
 
 import msgspec
 
-from openwx import metrics
 from openwx.accounts.check_event import EventBuffer
-from openwx.errors import UNREADABLE
 from openwx.store.base import Journal
+from openwx.store.decoding import decode_row
 from openwx.store.records import PublishedReport
 
 log = logging.getLogger("openwx.account")
@@ -60,11 +59,8 @@ class ReturnedEvents:
         """
         if saved is None or self._journal.ownership is None:
             return []
-        try:
-            mark = msgspec.json.decode(saved, type=_Mark)
-        except UNREADABLE:
-            words = "%s: what check_event has returned cannot be read; its list begins anew"
-            metrics.dropped(log, "saved_state", words, self._account)
+        mark = decode_row(saved, _Mark, f"{self._account}: what check_event has returned")
+        if mark is None:
             return []
         after = await self._seq_of(mark)
         newest = await self._journal.newest_published(self._account)

@@ -14,7 +14,6 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
@@ -30,6 +29,7 @@ from openwx.accounts.outgoing import (
     OutgoingMessage,
     SendResult,
     Sent,
+    message_in,
     new_message,
     new_send,
     new_sends_of_reply,
@@ -55,6 +55,7 @@ from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id
 from openwx.store.base import InDoubt, Journal, JournalError
+from openwx.store.decoding import decode_row
 from openwx.store.files import FileStoreError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.timing import Timing
@@ -284,7 +285,11 @@ class Sender:
 
     async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for, to be persisted with the delivery, then accepted."""
-        to = msgspec.json.decode(report.reply_to, type=ChatRef)
+        to = decode_row(
+            report.reply_to, ChatRef, f"{self._account}: the chat of the report {report.id}"
+        )
+        if to is None:
+            return []
         sends = new_sends_of_reply(to, answer, report.id)
         return [await self._with_file(send) for send in sends] if self._files.is_shared else sends
 
@@ -309,11 +314,12 @@ class Sender:
         for _, answer in itertools.groupby(sends, key=lambda send: (send.report_id, send.target)):
             queued = [
                 QueuedMessage(
-                    message := OutgoingMessage.from_bytes(send.body),
+                    message,
                     accepted=mark.to_steady(send.created),
                     was_interrupted=message.begun,
                 )
                 for send in answer
+                if (message := message_in(send)) is not None
             ]
             if any(one.message.to_fetch for one in queued):
                 self._to_fetch.put_nowait(queued)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from openwx.config import ReportSettings
-from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
+from openwx.config.given import account_from_texts, check_account_name, on_the_bench, with_our_names
 from openwx.config.models import AccountSettings
 from openwx.config.values import BadValueError
 from openwx.errors import CallerError, Code, ConfigError
@@ -70,5 +70,7 @@ def read(name: str, texts: Mapping[str, str], report: ReportSettings) -> StartCa
         settings.report_over(report).require_recorded_events()
     except (ConfigError, BadValueError) as error:
         raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-    given = {key: text for key, text in plain(texts).items() if key in settings.model_fields_set}
+    given = {
+        key: text for key, text in with_our_names(texts).items() if key in settings.model_fields_set
+    }
     return StartCall(name, settings, given, strange)

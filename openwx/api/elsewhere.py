@@ -31,17 +31,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
             return reason(ReasonCode.STOPPED_BY_STOP_CLIENT)
         if not self.node:
             return reason(ReasonCode.ON_NO_NODE)
-        match self.silence:
-            case None:
-                return reason(ReasonCode.ON_ANOTHER_NODE, node=self.node)
-            case ReasonCode.NODE_OTHER_SECRET:
-                return reason(ReasonCode.NODE_OTHER_SECRET, node=self.node)
-            case ReasonCode.NODE_OTHER_VERSION:
-                return reason(ReasonCode.NODE_OTHER_VERSION, node=self.node)
-            case ReasonCode.NODE_OTHER_ADDRESS:
-                return reason(ReasonCode.NODE_OTHER_ADDRESS, node=self.node)
-            case _:
-                return reason(ReasonCode.NODE_SILENT, node=self.node)
+        return reason(self.silence or ReasonCode.ON_ANOTHER_NODE, node=self.node)
 
     def refusal(self) -> CallerError:
         """Make the answer (-4) to a call that only the process can answer in which the account runs."""

@@ -377,7 +377,7 @@ def _failure(name: str, error: Exception, params: RequestParams) -> Answer:
         case WeChatError():
             return answers.wechat_failure(error)
         case JournalError() | InDoubt() | LeaseLost():
-            return answers.failure(journal_guard.told(error))
+            return answers.failure(journal_guard.refusal(error))
         case _:
             logger.error("%s failed", name, exc_info=error)
             return answers.internal_failure()

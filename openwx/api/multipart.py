@@ -10,7 +10,7 @@ from aiohttp import hdrs
 from openwx import mediatype
 from openwx.accounts.media import names
 from openwx.accounts.media.folder import EmptyError, MediaFolder, TooLargeError
-from openwx.api.multipart_reader import BodyTooLargeError, Content, Headers, MultipartReader
+from openwx.api.multipart_reader import BodyBytes, BodyTooLargeError, Headers, MultipartReader
 from openwx.api.texts import (
     MAX_PARAMETERS,
     Known,
@@ -52,7 +52,7 @@ class MultipartForm:
     def __init__(
         self,
         headers: Mapping[str, str],
-        content: Content,
+        content: BodyBytes,
         limit: int,
         folder: MediaFolder | None,
         known: Known,

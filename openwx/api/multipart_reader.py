@@ -29,7 +29,7 @@ Headers = dict[str, str]
 """The headers of a part by their names in lower case. Bytes that are not UTF-8 are surrogates."""
 
 
-class Content(Protocol):
+class BodyBytes(Protocol):
     """The bytes of a body, as they come."""
 
     async def readany(self) -> bytes:
@@ -55,7 +55,7 @@ class MultipartReader:
     Raises ``MultipartError`` and ``BodyTooLargeError``.
     """
 
-    def __init__(self, content_type: str, content: Content, limit: int) -> None:
+    def __init__(self, content_type: str, content: BodyBytes, limit: int) -> None:
         boundary = mediatype.parse(content_type).get_boundary("")
         if not 0 < len(boundary) <= _MAX_BOUNDARY:
             raise MultipartError

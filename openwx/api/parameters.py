@@ -17,7 +17,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.api.compressed import encoding_of, uncompressed
 from openwx.api.json_body import read_json
 from openwx.api.multipart import FilePart, MultipartForm
-from openwx.api.multipart_reader import Content
+from openwx.api.multipart_reader import BodyBytes
 from openwx.api.texts import Known, UnusableBodyError, refuse, refuse_size
 from openwx.api.urlencoded import is_plain, read_plain, read_urlencoded
 
@@ -97,7 +97,7 @@ async def read_body(
     request: web.BaseRequest,
     limits: BodyLimits,
     known: Known = None,
-    content: Content | None = None,
+    content: BodyBytes | None = None,
 ) -> RequestParams | None:
     """Read the parameters of the body; None without a body. Raises ``UnusableBodyError`` and other ``CallerError``.
 
@@ -134,7 +134,7 @@ async def read_body(
     return parse(data, known, charset)
 
 
-async def _read(content: Content, limit: int) -> bytes:
+async def _read(content: BodyBytes, limit: int) -> bytes:
     body = bytearray()
     while data := await content.readany():
         body += data
@@ -168,7 +168,7 @@ _PARSERS: dict[str, Callable[[bytes, Known, str | None], RequestParams]] = {
 
 
 async def _multipart(
-    request: web.BaseRequest, content: Content, limits: BodyLimits, known: Known
+    request: web.BaseRequest, content: BodyBytes, limits: BodyLimits, known: Known
 ) -> RequestParams:
     if "boundary" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
         await _read(content, limits.body)

@@ -2,7 +2,7 @@
 
 from openwx import service
 from openwx.accounts import journal_guard
-from openwx.cli.cluster.visit import not_had
+from openwx.cli.cluster.shared import not_had
 from openwx.config import Settings
 from openwx.errors import ConfigError, LeaseLost, NotNowError
 from openwx.store.base import InDoubt, JournalError
@@ -17,4 +17,4 @@ async def log_out(settings: Settings, client: str | None) -> None:
             raise not_had(error) from error
         raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error
     except (InDoubt, LeaseLost) as error:
-        raise NotNowError(journal_guard.told(error).status) from error
+        raise NotNowError(journal_guard.refusal(error).status) from error

@@ -13,20 +13,20 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-import msgspec
 from msgspec import UNSET
 
 from openwx import store
 from openwx.accounts import journal_guard
 from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
-from openwx.cli.cluster.visit import not_had, visiting
+from openwx.cli.cluster.shared import not_had, open_shared
 from openwx.client import CallFailed, Client, Delivery, ListedClient
 from openwx.cluster import errand
 from openwx.config import Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError, LeaseLost
 from openwx.reporter import delivery_error
+from openwx.reporter.payload import payload_in
 from openwx.safetext import in_json, one_line
 from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import ListedDelivery
@@ -77,7 +77,7 @@ def main(settings: Settings, asked: Asked) -> int:
         print(f"openwx: {one_line(error.status)}", file=sys.stderr)
         return 1
     except (InDoubt, LeaseLost) as error:
-        print(f"openwx: {one_line(journal_guard.told(error).status)}", file=sys.stderr)
+        print(f"openwx: {one_line(journal_guard.refusal(error).status)}", file=sys.stderr)
         return 1
     except JournalError as error:
         if settings.store.url is not None:
@@ -162,7 +162,7 @@ class _InJournal:
 
     async def report(self, id: int) -> Any:
         _, body = await self._box.show(id, target=self._target)
-        return msgspec.json.decode(body)
+        return payload_in(body)
 
     async def retry(self, ids: Sequence[int] | None) -> int:
         return await self._box.retry(ids, target=self._target)
@@ -180,12 +180,12 @@ class _InPostgres:
         self._target = target
 
     async def listed(self, state: State) -> Sequence[ListedDelivery]:
-        async with visiting(self._settings) as visit:
-            return await self._in(visit.journal).listed(state)
+        async with open_shared(self._settings) as shared:
+            return await self._in(shared.journal).listed(state)
 
     async def report(self, id: int) -> Any:
-        async with visiting(self._settings) as visit:
-            return await self._in(visit.journal).report(id)
+        async with open_shared(self._settings) as shared:
+            return await self._in(shared.journal).report(id)
 
     async def retry(self, ids: Sequence[int] | None) -> int:
         async with self._owned() as journal:

@@ -18,8 +18,6 @@ from openwx.client.answers import (
 )
 from openwx.client.calls import OUTCOME_S, Calls
 
-ALL = "all"
-
 
 class Accounts(Calls):
     """Calls about accounts; they work in every state."""

@@ -17,9 +17,9 @@ from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
 from openwx.cluster.rows import Rows
-from openwx.cluster.secret import strangers
+from openwx.cluster.secret import with_other_secret
 from openwx.cluster.starting import Starting
-from openwx.cluster.term import STARTING_AT_A_TIME, Shared, Term
+from openwx.cluster.term import STARTING_AT_A_TIME, Shared, TermRunner
 from openwx.config import Settings
 from openwx.errors import LeaseLost
 from openwx.steady import steady
@@ -61,7 +61,7 @@ class ClusterNode:
         self._look_every_s = lease_s / LOOKS_PER_LEASE
         starts = asyncio.Semaphore(STARTING_AT_A_TIME)
         self._shared = Shared(manager, ownership, journal, self.rows, starts)
-        self._terms: dict[str, Term] = {}
+        self._terms: dict[str, TermRunner] = {}
         self._absences = Absences(gap_s=lease_s)
         self._joined: tuple[UUID | None, float] = (None, 0.0)
         self._former: dict[str, int] = {}
@@ -194,10 +194,10 @@ class ClusterNode:
 
     def _begin(self, name: str, tasks: asyncio.TaskGroup) -> None:
         """Run an account that this node owns."""
-        self._terms[name] = term = Term(name, self._shared)
+        self._terms[name] = term = TermRunner(name, self._shared)
         tasks.create_task(self._run(name, term), name=f"term {name}")
 
-    async def _run(self, name: str, term: Term) -> None:
+    async def _run(self, name: str, term: TermRunner) -> None:
         try:
             await term.run()
             if name in self.ownership.owned:  # what it wrote is in doubt, but no other node has it
@@ -240,7 +240,7 @@ class ClusterNode:
                 log.error(words, name)
 
     def _tell_of_secrets(self, view: ClusterView) -> None:
-        for node in strangers(view, self._settings.cluster.secret):
+        for node in with_other_secret(view, self._settings.cluster.secret):
             if self._told.allows((node, "secret")):
                 words = (
                     "%s has another cluster.secret: neither node forwards calls to the other;"

@@ -14,14 +14,14 @@ def proof_of(secret: str | None) -> str:
     return f"{salt}.{_digest(secret, salt)}" if secret else ""
 
 
-def strangers(view: ClusterView, secret: str | None) -> list[str]:
+def with_other_secret(view: ClusterView, secret: str | None) -> list[str]:
     """List the nodes that certainly have another secret than this one."""
     if not secret:
         return []
-    return sorted(one.node for one in view.nodes if is_stranger(one, secret))
+    return sorted(one.node for one in view.nodes if has_other_secret(one, secret))
 
 
-def is_stranger(node: Node, secret: str) -> bool:
+def has_other_secret(node: Node, secret: str) -> bool:
     """Return whether a node certainly has another secret than this one."""
     salt, _, digest = node.proof.partition(".")
     return bool(node.proof) and not hmac.compare_digest(

@@ -1,4 +1,4 @@
-"""One account of this node, from its claim to its release.
+"""Runs one account of this node, from its claim to its release.
 ``node`` runs one for each account that it owns.
 """
 
@@ -54,8 +54,8 @@ class Goal(Enum):
     STOP = 2
 
 
-class Term:
-    """The time in which this node owns one account."""
+class TermRunner:
+    """Runs one account of this node for one term, from its claim to its release."""
 
     def __init__(self, name: str, shared: Shared) -> None:
         self._name = name

@@ -24,7 +24,9 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
     Raises ``ConfigError``, which names the key and says what it must be.
     """
     known = {
-        name: text for name, text in plain(texts).items() if name in AccountSettings.model_fields
+        name: text
+        for name, text in with_our_names(texts).items()
+        if name in AccountSettings.model_fields
     }
     values = {name: _value(name, text) for name, text in known.items()}
     try:
@@ -42,7 +44,7 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
     return settings, sorted(unknown)
 
 
-def plain(texts: Mapping[str, str]) -> dict[str, str]:
+def with_our_names(texts: Mapping[str, str]) -> dict[str, str]:
     """Replace the original's names by ours; if both are given, ours counts."""
     return {name.removeprefix(_ORIGINALS): text for name, text in texts.items()} | {
         name: text for name, text in texts.items() if not name.startswith(_ORIGINALS)

@@ -44,7 +44,6 @@ from openwx.config.values import (
 from openwx.errors import ConfigError
 
 _BARE_HOST = a_host("a host name or an IP address, without scheme, port or path")
-_DAY_S = 86_400
 MOST_KEYS = 1000
 
 

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from openwx.accounts import journal_guard
-from openwx.accounts.history import ChatFinder, payload_of
+from openwx.accounts.history import ChatFinder
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.capabilities import require
@@ -19,6 +19,7 @@ from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group, Member
 from openwx.errors import CallerError, Code, LeaseLost
+from openwx.reporter.payload import Payload, payload_in
 from openwx.schemas import MAX_CONTENT
 from openwx.store.base import InDoubt
 from openwx.store.records import StoredReport
@@ -53,13 +54,18 @@ async def chats(context: PageContext) -> web.StreamResponse:
     account = context.account()
     reports = await account.history.chats(CHATS_SHOWN)
     known = ChatFinder(account.contacts)
-    listed = [_conversation(context, known, report) for report in reports if report.body]
+    listed = [
+        _conversation(context, known, report, payload)
+        for report in reports
+        if (payload := payload_in(report.body))
+    ]
     template = "parts/chats.html" if context.is_fragment else "chats.html"
     return context.page(template, account=account, listed=listed)
 
 
-def _conversation(context: PageContext, known: ChatFinder, report: StoredReport) -> Conversation:
-    payload = payload_of(report)
+def _conversation(
+    context: PageContext, known: ChatFinder, report: StoredReport, payload: Payload
+) -> Conversation:
     newest = message_of(report.seq, payload)
     chat = known.find(payload, report.chat)
     name = chat.displayname if chat else newest.chat
@@ -183,7 +189,7 @@ async def write(context: PageContext) -> web.StreamResponse:
     except (CallerError, InDoubt, LeaseLost) as error:
         if not context.is_fragment:
             raise
-        known = error if isinstance(error, CallerError) else journal_guard.told(error)
+        known = error if isinstance(error, CallerError) else journal_guard.refusal(error)
         context.code = known.code
         reason = error_reason(error, context.t)
         page = context.page("parts/composer_error.html", account=account, reason=reason)

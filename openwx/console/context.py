@@ -23,7 +23,7 @@ from openwx.console.translation import Translator
 from openwx.console.wording import PageError, category_words, delivery_words, failure_words
 from openwx.errors import Code
 from openwx.language import Language
-from openwx.safetext import plain
+from openwx.safetext import without_controls
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -144,7 +144,7 @@ class PageContext(msgspec.Struct):
 
     def linked(self, text: str) -> Markup:
         """Show somebody's text with its addresses as links."""
-        return linked(plain(text), self.services.access.answers_to)
+        return linked(without_controls(text), self.services.access.answers_to)
 
     def number(self, name: str) -> int | None:
         """Return a parameter that is an id; None if it is missing. Raises ``PageError`` (-2)."""

@@ -8,11 +8,11 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext, base_of
 from openwx.console.feed import feed_line
 from openwx.console.wording import PageError, delivery_reason, says_more_than_status
 from openwx.errors import Code
+from openwx.reporter.payload import payload_in
 from openwx.store.records import DeliveryStatus, ListedDelivery
 
 SHOWN = 100
@@ -63,7 +63,7 @@ async def delivery(context: PageContext) -> web.StreamResponse:
         report=report,
         listed=listed,
         statuses=DeliveryStatus,
-        line=feed_line(report.id, report.created, payload_of(report), t),
+        line=feed_line(report.id, report.created, payload_in(report.body), t),
         reasons={one.key: delivery_reason(one, t) for one in listed if one.error},
         json=_indented(report.body),
     )

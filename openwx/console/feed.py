@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext
 from openwx.console.events import event_words
 from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.translation import Translator
-from openwx.reporter.payload import Payload
+from openwx.reporter.payload import Payload, payload_in
 from openwx.store.records import StoredReport
 
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ async def newest_lines(
     after = await account.history.newest()
     reports: list[StoredReport] = await account.history.published(before=before, limit=limit)
     return {
-        "lines": [feed_line(one.seq, one.created, payload_of(one), context.t) for one in reports],
+        "lines": [
+            feed_line(one.seq, one.created, payload_in(one.body), context.t) for one in reports
+        ],
         "older": reports[-1].seq if len(reports) == limit else None,
         "after": after,
     }

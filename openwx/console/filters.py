@@ -6,7 +6,7 @@ from typing import Any
 
 from yarl import URL
 
-from openwx.safetext import plain
+from openwx.safetext import without_controls
 
 _HUES = 8
 _UNITS = ("B", "kB", "MB", "GB")
@@ -14,7 +14,7 @@ _UNITS = ("B", "kB", "MB", "GB")
 
 def initial(name: object) -> str:
     """Return the letter to show in place of an avatar."""
-    return next((c.upper() for c in plain(name) if c.isalnum()), "·")
+    return next((c.upper() for c in without_controls(name) if c.isalnum()), "·")
 
 
 def hue(name: object) -> int:
@@ -50,7 +50,7 @@ def without_password(url: object) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "plain": plain,
+    "plain": without_controls,
     "initial": initial,
     "hue": hue,
     "iso": iso,

@@ -19,6 +19,7 @@ from openwx.console.feed import feed_line
 from openwx.console.messages import message_of
 from openwx.console.pages import HEADERS
 from openwx.console.pictures import sizes_of
+from openwx.reporter.payload import payload_in
 from openwx.store.base import JournalError
 from openwx.store.records import PublishedReport
 
@@ -121,12 +122,13 @@ class LivePage:
     async def _as_shown(self, report: PublishedReport) -> Update | None:
         """Render a report as this page shows it; None if it does not."""
         context, account = self._context, self._account
-        payload = msgspec.json.decode(report.body)
+        payload = payload_in(report.body)
         if self._view in ("overview", "feed"):
             line = feed_line(report.id, report.created, payload, context.t)
             html = context.render("live/feed.html", account=account, line=line)
             return Update("feed", html, report.id)
-        if self._view == "chat" and account.history.chat_keys.of_payload(payload) == self._chat_key:
+        keys = account.history.chat_keys
+        if self._view == "chat" and payload and keys.of_payload(payload) == self._chat_key:
             message = message_of(report.id, payload)
             sizes = await sizes_of([message], context.media_roots)
             html = context.render(

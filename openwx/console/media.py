@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from openwx.accounts.history import payload_of
 from openwx.accounts.media import names, types
 from openwx.console.context import PageContext
 from openwx.console.messages import INLINE
@@ -13,6 +12,7 @@ from openwx.console.opening import head_of
 from openwx.console.pages import HEADERS
 from openwx.console.wording import PageError
 from openwx.errors import Code
+from openwx.reporter.payload import payload_in
 
 
 async def media(context: PageContext) -> web.StreamResponse:
@@ -20,7 +20,7 @@ async def media(context: PageContext) -> web.StreamResponse:
     nothing that others sent runs in the console."""
     account = context.account()
     report = await account.history.by_seq(context.id_in_path())
-    payload = payload_of(report) if report else {}
+    payload = payload_in(report.body) if report else {}
     path = payload.get("media_path")
     if not path:
         raise PageError(Code.NOT_FOUND, "error.no_file")
@@ -42,5 +42,5 @@ async def media(context: PageContext) -> web.StreamResponse:
 
 def _disposition(name: str, *, inline: bool) -> str:
     """Make the header of RFC 6266, with the name in UTF-8."""
-    shown = names.shown(name)[:200] or "file"
+    shown = names.safe(name)[:200] or "file"
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(shown, safe='')}"

@@ -87,7 +87,7 @@ class PageHandlers:
                 context.code = Code.GAVE_UP
                 response = _error_page(context, Explanation(t("error.journal"), str(error)), 502)
             except (InDoubt, LeaseLost) as error:
-                told = journal_guard.told(error)
+                told = journal_guard.refusal(error)
                 context.code = told.code
                 response = _error_page(context, error_reason(error, t), told.http_status or 503)
             except web.HTTPException:

@@ -33,7 +33,7 @@ async def sizes_of(messages: Iterable[MessageView], roots: list[Path]) -> dict[i
 
 
 def _read_all(pictures: list[tuple[int, AttachmentView]], roots: list[Path]) -> dict[int, Shown]:
-    return {id: shown(_read(one.path, roots)) for id, one in pictures}
+    return {id: fitted(_read(one.path, roots)) for id, one in pictures}
 
 
 def _read(path: str, roots: list[Path]) -> Size | None:
@@ -41,7 +41,7 @@ def _read(path: str, roots: list[Path]) -> Size | None:
     return size_of(found[1]) if found is not None else None
 
 
-def shown(size: Size | None) -> Shown:
+def fitted(size: Size | None) -> Shown:
     """Fit a picture of this size into a bubble: whole, and not enlarged."""
     if size is None:
         return UNKNOWN

@@ -9,8 +9,6 @@ from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.matching import called, found_by, matching, resembling
 from openwx.errors import CallerError, Code
 
-FRIEND_ATTRIBUTES = Friend.__struct_fields__
-GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
 ContactT = TypeVar("ContactT", bound=Friend | Group | User)
 
 

@@ -64,7 +64,7 @@ def decoded(text: str) -> str:
     return without_entities(text)
 
 
-def words(notice: str) -> str:
+def notice_text(notice: str) -> str:
     """Return the text of a notice. Its links and pictures arrive as tags or escaped; other escaped tags are names that
     users chose."""
     return without_links(plain(notice))
@@ -77,7 +77,7 @@ def without_links(text: str) -> str:
     return text.strip()
 
 
-def written(text: str) -> str:
+def encoded(text: str) -> str:
     """Encode a plain text as WeChat does; ``plain`` is the inverse."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br/>")
 

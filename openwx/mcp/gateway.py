@@ -31,7 +31,7 @@ class Gateway:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def telling_why() -> Iterator[None]:
     """Tell the model why a call failed."""
     try:
         yield

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from openwx import metrics
-from openwx.errors import UNREADABLE, LeaseLost
+from openwx.errors import LeaseLost
 from openwx.steady import steady
 from openwx.store.base import InDoubt, Journal, JournalError
+from openwx.store.decoding import decode_row
 from openwx.store.records import WriteBatch
 
 log = logging.getLogger("openwx.report")
@@ -112,11 +112,8 @@ class Clock:
 
     def resume(self, saved: bytes) -> None:
         """Continue the last process's state. Steps since then are noticed unless the machine was booted."""
-        try:
-            last = msgspec.json.decode(saved, type=_Saved)
-        except UNREADABLE as error:
-            words = "the saved steps of the clock cannot be read, and are ignored: %s"
-            metrics.dropped(log, "saved_state", words, error)
+        last = decode_row(saved, _Saved, "the steps of the clock")
+        if last is None:
             return
         self._steps = last.steps
         if last.boot and last.boot == self._boot:

@@ -4,14 +4,16 @@
 
 import msgspec
 
-NAMES = ("time", "media_size", "media_mtime", "media_code")
+from openwx.store.decoding import decode_row
 
-_read = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+NAMES = ("time", "media_size", "media_mtime", "media_code")
 
 
 def with_numbers(body: bytes) -> bytes:
     """Turn ``NAMES`` of a JSON object into numbers if they are digits. All others stay unchanged, to the byte."""
-    members = _read(body)
+    members = decode_row(body, dict[str, msgspec.Raw], "a report")
+    if members is None:
+        return body
     for name in NAMES:
         text = bytes(members.get(name, b"")).strip(b'"')
         if text.isdigit():

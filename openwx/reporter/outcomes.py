@@ -12,6 +12,7 @@ from openwx.reporter import delivery_error
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
 from openwx.store.base import ReportStore
+from openwx.store.decoding import decode_row
 from openwx.store.records import (
     DeliveryKey,
     DeliveryOutcome,
@@ -31,9 +32,6 @@ class _SentAt(msgspec.Struct):
     """The part of a report's body that says when WeChat sent the message, in seconds."""
 
     time: str = ""
-
-
-_read_sent_at = msgspec.json.Decoder(_SentAt).decode
 
 
 class OutcomeWriter:
@@ -90,7 +88,8 @@ class OutcomeWriter:
         return written.sends
 
     def _observe_latency(self, report: Report) -> None:
-        sent_at = _read_sent_at(report.body).time
+        read = decode_row(report.body, _SentAt, "a report")
+        sent_at = read.time if read else ""
         if sent_at.isdecimal() and (seconds := int(sent_at[:18])):  # some messages have none
             self._counts.latency.observe(max(0.0, self._clock() - seconds))
 

@@ -14,11 +14,17 @@ from openwx.domain import events
 from openwx.domain.contacts import Chat, Friend, Group, Person, User
 from openwx.domain.mentions import mentions_in
 from openwx.domain.messages import Message, Notice, Parties, Quote, Text
+from openwx.store.decoding import decode_row
 
 SENT = "发送成功"
 NOT_SENT = "发送失败"
 
 Payload = dict[str, Any]
+
+
+def payload_in(body: bytes | None) -> Payload:
+    """Decode the body of a report in the journal; empty where it is pruned, or cannot be read."""
+    return decode_row(body, Payload, "a report") or {} if body else {}
 
 
 def received(message: Message, uid: str) -> Payload:
@@ -91,7 +97,7 @@ def with_media(
 
 def with_path(body: bytes, path: str) -> bytes:
     """Return the report of a file that is at another path now. It is the same report where it is not."""
-    payload = msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+    payload = payload_in(body)
     former = payload.get("media_path")
     if former in (None, path):
         return body

@@ -107,7 +107,7 @@ from .control_request import BadParameterError, ControlRequest
 from .faults import Faults
 from .ilink import control as ilink
 from .ilink import views as clawbot
-from .model import Chat, SentMessage
+from .model import Chat
 from .phone import LoginCodes, Phone
 from .scenario import GroupActor, MemberActor, PersonActor
 from .settings import assign
@@ -159,15 +159,6 @@ def _chat(request: ControlRequest) -> dict[str, Any]:
         "messages": [entry_view(account, entry) for entry in entries[-limit:]],
         "more": len(entries) > limit,
     }
-
-
-async def _inbox(request: ControlRequest) -> list[SentMessage]:
-    chat, wanted = request.chat, request.count("n", 0) or 0
-    timeout_s = request.number("timeout_s", 10)
-    await request.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
-    if len(chat.inbox) < wanted:
-        raise TimeoutError(f"{chat} heard {len(chat.inbox)} of {wanted} messages")
-    return chat.inbox
 
 
 def _handed_out(request: ControlRequest) -> dict[str, Any]:
@@ -245,7 +236,7 @@ GETS: dict[str, Action] = {
     "state": _state,
     "chats": _chats,
     "chat": _chat,
-    "inbox": _inbox,
+    "inbox": lambda request: request.inbox_of(request.chat),
     "handed_out": _handed_out,
     "medium": _medium,
     "calls": _calls,

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import inspect
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from .faults import Fault
 from .ilink.chat import Chat as ClawBotChat
-from .ilink.model import Said, Written
+from .ilink.model import BotMessage, Said, Written
 from .media import Medium
 from .model import Message, SentMessage
 from .samples import BY_NAME
@@ -166,6 +167,16 @@ class ControlRequest:
     def sent(self) -> Message | SentMessage:
         """The message from the phone or the web client with this `msg_id`."""
         return self.account.by_msg_id.get(self.text("msg_id")) or self.message
+
+    async def inbox_of(
+        self, chat: PersonActor | GroupActor | ClawBotChat
+    ) -> Sequence[SentMessage | BotMessage]:
+        """Wait until a chat has heard `n` messages, and return all of them."""
+        wanted, timeout_s = self.count("n", 0) or 0, self.number("timeout_s", 10)
+        await self.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
+        if len(chat.inbox) < wanted:
+            raise TimeoutError(f"{chat} heard {len(chat.inbox)} of {wanted} messages")
+        return chat.inbox
 
     # The chat with a bot
 

@@ -2,7 +2,7 @@
 Both journals call it.
 """
 
-from openwx.domain.names import LONGEST_NAME
+from openwx.domain.names import LONGEST_NAME, is_too_long
 from openwx.store.base import InvalidBatch
 from openwx.store.records import MAX_STORED_BODY, DeliveryStatus, Report, WriteBatch
 
@@ -11,8 +11,8 @@ MAX_BYTES = 8 * 1024 * 1024
 """More written together, in batches and bytes, would only make the first of them wait. One batch may have more."""
 
 
-def require_names(batch: WriteBatch) -> None:
-    """Raise ``InvalidBatch`` for a name that is too long for an index; those from outside are bounded before."""
+def require_short_names(batch: WriteBatch) -> None:
+    """Raise ``InvalidBatch`` for a name that is too long."""
     names = [*batch.state, *batch.media, *batch.keys]
     for report in batch.reports:
         names += (report.chat, report.dedupe, *report.targets)
@@ -21,7 +21,7 @@ def require_names(batch: WriteBatch) -> None:
     for send in batch.sends:
         names += (send.uid, send.target)
     for name in names:
-        if 4 * len(name) > LONGEST_NAME and len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+        if is_too_long(name):
             raise InvalidBatch(f"{name[:50]!a}… is longer than {LONGEST_NAME} bytes")
 
 

@@ -21,7 +21,7 @@ from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
 from openwx.config.proxies import Proxy
-from openwx.errors import NeverReached, ProxyTrouble
+from openwx.errors import BadResponse, NeverReached, ProxyTrouble
 from openwx.lease import Gate, always_open
 from openwx.neterrors import cause, describe
 from openwx.transports.proxytrouble import ProxyTroubleError
@@ -32,11 +32,23 @@ def connect_s(total_s: float) -> float:
     return min(10.0, total_s / 2)
 
 
+async def read_answer(call: str, answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """Read an answer. Raise ``BadResponse`` where it has more than ``most`` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > most:
+            raise BadResponse(call, f"the answer is larger than {most} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
 class HeldBackError(aiohttp.ClientConnectionError):
     """The lease ended while a connection was made, so nothing was sent."""
 
 
-class Sessions:
+class HttpSessions:
     """A direct session on a connector that others use too, and one through the ``proxy`` on a connector of its own.
 
     ``options`` are those of ``aiohttp.ClientSession``.

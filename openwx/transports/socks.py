@@ -12,7 +12,7 @@ import aiohttp
 import aiohttp_socks
 from aiohttp.client_reqrep import ClientRequest
 
-from openwx import unwanted
+from openwx.cancelling import cancel_and_close
 from openwx.config.proxies import Proxy
 from openwx.errors import ProxyTrouble
 from openwx.neterrors import cause, describe
@@ -83,7 +83,7 @@ async def _within(
                 task.cancel()
                 await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
     except asyncio.CancelledError:
-        unwanted.end(task, aiohttp.connector.Connection.close)
+        cancel_and_close(task, aiohttp.connector.Connection.close)
         raise
     if task.cancelled():
         raise TimeoutError

@@ -1,7 +1,7 @@
 """A real browser for the tests of pages: the system's Chromium, headless, on the world of the functional tests."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +17,7 @@ from tests.functional.conftest import (  # noqa: F401  fixtures
     simulator,
     world,
 )
+from tests.populations import LARGE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Request
@@ -44,9 +45,9 @@ class Complaints(list[str]):
 
 
 @pytest.fixture
-def population() -> dict[str, int]:
+def population() -> Mapping[str, int]:
     """Return how many of everybody; one group is large, as the pages must show it."""
-    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+    return LARGE
 
 
 @pytest.fixture

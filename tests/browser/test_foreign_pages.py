@@ -9,6 +9,7 @@ from aiohttp import web
 from openwx.simulator import Account
 from tests.functional.world import Gateway, Receiver
 from tests.patience import PATIENCE_MS
+from tests.served import served
 
 from .tap import Tap
 
@@ -24,23 +25,12 @@ class Foreign:
     def __init__(self) -> None:
         self.page = ""
         self.goal = ""
+        self.url = ""
 
-    async def start(self) -> None:
-        app = web.Application()
-        app.router.add_get("/", self._show)
-        app.router.add_get("/go", self._redirect)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def stop(self) -> None:
-        await self._runner.cleanup()
-
-    async def _show(self, _: web.Request) -> web.Response:
+    async def show(self, _: web.Request) -> web.Response:
         return web.Response(text=self.page, content_type="text/html")
 
-    async def _redirect(self, _: web.Request) -> web.Response:
+    async def redirect(self, _: web.Request) -> web.Response:
         headers = {"Location": self.goal, "Referrer-Policy": "no-referrer"}
         return web.Response(status=302, headers=headers)
 
@@ -48,9 +38,8 @@ class Foreign:
 @pytest.fixture
 async def foreign() -> AsyncIterator[Foreign]:
     foreign = Foreign()
-    await foreign.start()
-    yield foreign
-    await foreign.stop()
+    async with served({"/": foreign.show, "/go": foreign.redirect}) as foreign.url:
+        yield foreign
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ In modules with ``pytestmark = pytest.mark.in_memory`` accounts run on ``tests/m
 ``MemoryAccount``; their tests that take ``simulator`` run on it as those of other modules do.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,24 @@ import pytest
 from openwx.simulator import Account, ClawBot, Simulator
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
+from tests.populations import USUAL
 
 from .nodes import Cluster
 from .rawcalls import Bench, benched
 from .typed import Typed
-from .world import Command, Gateway, Receiver, World
+from .visitor import Comes, Visitor
+from .world import Command, Gateway, Receiver, Start, World
 
 
 @pytest.fixture
-def population() -> dict[str, Any]:
-    """How many of everybody; a module with other wishes has its own."""
-    return {"friends": 14, "groups": 6, "biggest_group": 12, "group_members": 8}
+def population(request: pytest.FixtureRequest) -> Mapping[str, int]:
+    """How many of everybody; a module with other wishes has a ``POPULATION``."""
+    population: Mapping[str, int] = getattr(request.module, "POPULATION", USUAL)
+    return population
 
 
 @pytest.fixture
-async def simulator(population: dict[str, Any]) -> AsyncIterator[Simulator]:
+async def simulator(population: Mapping[str, Any]) -> AsyncIterator[Simulator]:
     async with Simulator(1, hold_s=0.5, **population) as simulator:
         yield simulator
 
@@ -116,9 +119,7 @@ def is_fresh() -> bool:
 
 
 @pytest.fixture
-async def openwx(
-    tmp_path: Path, is_fresh: bool
-) -> AsyncIterator[Callable[..., Awaitable[Command]]]:
+async def openwx(tmp_path: Path, is_fresh: bool) -> AsyncIterator[Start]:
     """Return a function that starts ``openwx``; kill what still runs at the end."""
     async with AsyncExitStack() as stack:
 
@@ -176,3 +177,28 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def nothing_sent_yet(bench: Bench) -> None:
     """Forget the messages of the previous test."""
     bench.sent()
+
+
+@pytest.fixture
+async def comes() -> AsyncIterator[Comes]:
+    """Somebody with a browser comes to a gateway."""
+    async with AsyncExitStack() as stack:
+
+        def come(gateway: Gateway, language: str = "en") -> Visitor:
+            visitor = Visitor(gateway.url, language)
+            stack.push_async_callback(visitor.http.close)
+            return visitor
+
+        yield come
+
+
+@pytest.fixture
+async def visitor(api: Gateway, comes: Comes) -> Visitor:
+    return comes(api)
+
+
+@pytest.fixture(params=["web", "ilink"])
+def either(cluster: Cluster, request: pytest.FixtureRequest) -> Cluster:
+    """Return a cluster whose accounts run over either transport."""
+    cluster.account = {"transport": request.param}
+    return cluster

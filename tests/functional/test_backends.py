@@ -18,6 +18,7 @@ from openwx.client import verify
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S, until, until_seen
+from tests.served import served
 
 from .counting import Counts
 from .typed import Typed
@@ -168,19 +169,7 @@ class Secure:
         self.url = ""
         self.polled = asyncio.Event()
 
-    async def start(self) -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/post_api", self.receiver._answer)
-        app.router.add_get("/poll", self._poll)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.certificate.configure_cert(context)
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        self.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
-
-    async def _poll(self, _: web.Request) -> web.Response:
+    async def poll(self, _: web.Request) -> web.Response:
         self.polled.set()
         return web.Response()
 
@@ -188,9 +177,11 @@ class Secure:
 @pytest.fixture
 async def secure(receiver: Receiver, tmp_path: Path) -> AsyncIterator[Secure]:
     made = Secure(receiver, tmp_path)
-    runner = await made.start()
-    yield made
-    await runner.cleanup()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.certificate.configure_cert(tls)
+    answers = {"/post_api": receiver._answer, "/poll": made.poll}
+    async with served(answers, tls=tls) as made.url:
+        yield made
 
 
 @pytest.mark.parametrize("by", ["ca", "verify"])
@@ -569,15 +560,10 @@ async def test_a_poll_that_is_redirected_to_no_host_ends_nothing(
         polled.set()
         return web.Response(status=302, headers={"Location": NO_HOST})
 
-    app = web.Application()
-    app.router.add_get("/poll", leads_nowhere)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/poll"
-    gateway = await world.run(report={**NO_EVENTS, "poll_api": url, "poll_interval": 1})
-    async with asyncio.timeout(PATIENCE_S):
-        await polled.wait()
-    await until(lambda: "poll_api fails" in caplog.text)
-    assert (await gateway.client())["state"] == "running"
-    await runner.cleanup()
+    async with served({"/poll": leads_nowhere}) as url:
+        poll = {"poll_api": f"{url}/poll", "poll_interval": 1}
+        gateway = await world.run(report={**NO_EVENTS, **poll})
+        async with asyncio.timeout(PATIENCE_S):
+            await polled.wait()
+        await until(lambda: "poll_api fails" in caplog.text)
+        assert (await gateway.client())["state"] == "running"

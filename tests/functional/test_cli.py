@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -15,10 +14,7 @@ from tests.patience import until
 
 from . import quick
 from .typed import Typed
-from .world import Command, Receiver, World
-
-Start = Callable[..., Awaitable[Command]]
-
+from .world import Receiver, Start, World
 
 in_a_new_interpreter = pytest.mark.parametrize("is_fresh", [True], ids=["fresh"])
 

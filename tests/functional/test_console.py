@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from urllib.parse import quote
 
 import aiohttp
@@ -18,7 +16,7 @@ from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S, until
 from tests.rows import rows
 
-from .visitor import Page, Visitor
+from .visitor import Comes, Page, Visitor
 from .world import Gateway, Receiver, World
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -45,26 +43,6 @@ FORMS += [
     "/console/login",
     "/console/hide-token-hint",
 ]
-
-Comes = Callable[..., Visitor]
-
-
-@pytest.fixture
-async def comes() -> AsyncIterator[Comes]:
-    """Somebody with a browser comes to a gateway."""
-    async with AsyncExitStack() as stack:
-
-        def come(gateway: Gateway, language: str = "en") -> Visitor:
-            visitor = Visitor(gateway.url, language)
-            stack.push_async_callback(visitor.http.close)
-            return visitor
-
-        yield come
-
-
-@pytest.fixture
-async def visitor(api: Gateway, comes: Comes) -> Visitor:
-    return comes(api)
 
 
 def with_token(world: World) -> Settings:

@@ -1,7 +1,5 @@
 """What the console hands out besides pages: media for players, pictures of people, its icon, refusals of its stream."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from openwx.config import AccessSettings
@@ -13,13 +11,6 @@ from .world import Gateway, Receiver, World
 
 ACCOUNT = "/console/accounts/default"
 TOKEN = "a-token-that-nobody-guesses"
-
-
-@pytest.fixture
-async def visitor(api: Gateway) -> AsyncIterator[Visitor]:
-    visitor = Visitor(api.url)
-    yield visitor
-    await visitor.http.close()
 
 
 async def file_of(visitor: Visitor, api: Gateway) -> str:

@@ -1,6 +1,5 @@
 """The console: searching messages, marking a chat as read, and fetching the contacts anew."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
@@ -12,16 +11,9 @@ from tests.memory_wechat import MemoryAccount
 
 from .changing import id_of
 from .visitor import Visitor
-from .world import Gateway, Receiver, World
+from .world import Receiver, World
 
 ACCOUNT = "/console/accounts/default"
-
-
-@pytest.fixture
-async def visitor(api: Gateway) -> AsyncIterator[Visitor]:
-    visitor = Visitor(api.url)
-    yield visitor
-    await visitor.http.close()
 
 
 async def test_search_in_a_chat(visitor: Visitor, account: Account, receiver: Receiver) -> None:

@@ -1,37 +1,18 @@
 """Quotes, mentions of the account, articles, mini programs and announcements on the page of a chat."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from urllib.parse import quote
 from xml.sax.saxutils import escape
-
-import pytest
 
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from openwx.simulator.wire.shares import Article
 from tests.rows import rows
 
-from .visitor import Page, Visitor
+from .visitor import Comes, Page, Visitor
 from .world import Gateway, Receiver
 
 ACCOUNT = "/console/accounts/default"
 GROUP = "PERL学习交流"
-
-Comes = Callable[[str], Visitor]
-
-
-@pytest.fixture
-async def comes(api: Gateway) -> AsyncIterator[Comes]:
-    """Make visitors whose browsers prefer a language."""
-    async with AsyncExitStack() as stack:
-
-        def come(language: str) -> Visitor:
-            visitor = Visitor(api.url, language)
-            stack.push_async_callback(visitor.http.close)
-            return visitor
-
-        yield come
 
 
 async def chat_with(visitor: Visitor, name: str) -> Page:
@@ -66,7 +47,7 @@ async def test_quotes_and_mentions(
     xml = f"<msg><appmsg><title>没了</title>{refer}</appmsg></msg>"
     group.member_sends(second, 49, escape(xml), AppMsgType=57)
     await receiver.get(content="没了")
-    page = await chat_with(comes(language), GROUP)
+    page = await chat_with(comes(api, language), GROUP)
     assert f"{first.shown_name} : 谁 <有空>？" in page.text
     assert f"{first.shown_name} : {file}" in page.text
     assert f"她 : {gone}" in page.text
@@ -96,7 +77,7 @@ async def test_what_is_shared(
     group.member_sends_mini_program(member, "点单", "茶馆")
     group.member_announces(member, "明天放假\n<好好> 休息")
     await receiver.gets(3, format="app")
-    page = await chat_with(comes(language), GROUP)
+    page = await chat_with(comes(api, language), GROUP)
     for words in (*labels, "头条 <b>", "摘要", "二条", "点单", "茶馆", "<好好> 休息"):
         assert words in page.text, words
     assert "https://example.org/1" in page.links()

@@ -1,8 +1,6 @@
 """The console on a transport that cannot do all: what it shows, the digits, and going over to iLink."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from urllib.parse import quote
 
 import pytest
@@ -16,28 +14,13 @@ from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
 
-from .visitor import Visitor
-from .world import Gateway, World
+from .visitor import Comes
+from .world import World
 
 pytestmark = pytest.mark.in_memory
 
 ACCOUNT = "/console/accounts/default"
 FEW = frozenset({Capability.CONTACTS, Capability.SEND_TEXT, Capability.SEND_MEDIA})
-
-Comes = Callable[..., Visitor]
-
-
-@pytest.fixture
-async def comes() -> AsyncIterator[Comes]:
-    """Somebody with a browser comes to a gateway."""
-    async with AsyncExitStack() as stack:
-
-        def come(gateway: Gateway, language: str = "en") -> Visitor:
-            visitor = Visitor(gateway.url, language)
-            stack.push_async_callback(visitor.http.close)
-            return visitor
-
-        yield come
 
 
 @pytest.fixture

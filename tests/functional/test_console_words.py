@@ -1,33 +1,16 @@
 """What the console says about an account that does not run, in either language, worded from codes."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 
-from .visitor import Page, Visitor
-from .world import Gateway, Receiver, World
+from .visitor import Comes, Page
+from .world import Receiver, World
 
 ACCOUNT = "/console/accounts/default"
 LANGUAGES = ["en", "zh"]
-
-Comes = Callable[[Gateway, str], Visitor]
-
-
-@pytest.fixture
-async def comes() -> AsyncIterator[Comes]:
-    """Make visitors whose browsers prefer a language."""
-    async with AsyncExitStack() as stack:
-
-        def come(gateway: Gateway, language: str) -> Visitor:
-            visitor = Visitor(gateway.url, language)
-            stack.push_async_callback(visitor.http.close)
-            return visitor
-
-        yield come
 
 
 def status_of(page: Page) -> str:

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -10,11 +9,10 @@ import msgspec
 
 from . import quick
 from .typed import Typed
-from .world import Command
+from .world import Start
 
 ROOT = Path(__file__).parents[2]
 DEMO = ("serve", "--demo", "--port", "0")
-Start = Callable[..., Awaitable[Command]]
 
 
 async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start) -> None:

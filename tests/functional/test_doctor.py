@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -22,9 +22,8 @@ from openwx.config import AccessSettings, load
 from openwx.simulator import Simulator
 
 from .typed import Typed
-from .world import Command, Receiver, World
+from .world import Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 STRONG = "g7Jx0vQm3RZk9uTnW2yHbC5sLdEaPf8X"
 
 

@@ -21,14 +21,12 @@ from openwx.simulator.service import sync
 from openwx.simulator.wire.shares import Article
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
+from tests.populations import LARGE
 
 from .counting import Counts
 from .world import Gateway, Receiver, World, answers, says
 
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+POPULATION = LARGE
 
 
 @dataclass

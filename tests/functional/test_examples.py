@@ -14,17 +14,15 @@ from aiohttp.test_utils import unused_port
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S, until
+from tests.populations import LARGE
 
 from .world import Gateway, World
+
+POPULATION = LARGE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 Program = asyncio.subprocess.Process
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
 
 
 async def says(program: Program, *words: str) -> None:

@@ -1,7 +1,7 @@
 """A disk without room: sends are refused before they reach WeChat, received messages are reported, nothing is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
 from .typed import Typed
-from .world import Api, Command, Receiver, World
+from .world import Api, Command, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 GREY = {"account": "xiaohui2016"}
 
 

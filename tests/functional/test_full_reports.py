@@ -1,21 +1,17 @@
 """Reports tell everything: mentions, quotes, articles, mini programs, announcements; and several replies."""
 
-import pytest
-
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from openwx.simulator.wire.shares import Article
+from tests.populations import LARGE
 from tests.rows import rows
 
 from .world import Gateway, Receiver, World, says
 
+POPULATION = LARGE
+
 GROUP = "PERL学习交流"
 ME = "我是谁"
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
 
 
 async def test_whom_a_text_mentions(api: Gateway, account: Account, receiver: Receiver) -> None:

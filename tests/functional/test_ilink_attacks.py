@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_S
 from tests.unit.transports.ilink.conftest import fake
 from tests.unit.transports.ilink.fake import PERSON, Bot, Fake, encrypt
 
-from .visitor import Visitor
+from .visitor import Comes, Visitor
 from .world import Api, Command, Gateway, Receiver, World, replies
 
 __all__ = ["fake"]
@@ -58,10 +58,8 @@ async def bot(gateway: Gateway, fake: Fake) -> Bot:
 
 
 @pytest.fixture
-async def visitor(gateway: Gateway) -> AsyncIterator[Visitor]:
-    visitor = Visitor(gateway.url)
-    yield visitor
-    await visitor.http.close()
+async def visitor(gateway: Gateway, comes: Comes) -> Visitor:
+    return comes(gateway)
 
 
 # -- people ------------------------------------------------------------------------------------------------

@@ -4,32 +4,29 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from openwx.config import load
 from openwx.simulator import ClawBot, Simulator
 from tests.patience import PATIENCE_S
+from tests.populations import FEW
+from tests.served import served
 
 from .test_quickstart import lines_of, with_curl
-from .world import Command, Gateway, Json, Receiver, World
+from .world import Gateway, Json, Receiver, Start, World
+
+POPULATION = FEW
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ilink.md").read_text(encoding="utf-8")
 """The Chinese page has the same code (``test_docs.py``)."""
-Start = Callable[..., Awaitable[Command]]
 URL = "http://127.0.0.1:3000"
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 def pieces(language: str) -> list[str]:
@@ -168,14 +165,8 @@ async def language_model(asked: list[tuple[Json, str]]) -> AsyncIterator[str]:
             {"choices": [{"message": {"role": "assistant", "content": f"I think: {words}"}}]}
         )
 
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", complete)
-    async with AsyncExitStack() as stack:
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with served({"/v1/chat/completions": complete}) as url:
+        yield f"{url}/v1"
 
 
 async def test_a_language_model_answers(world: World, owner: ClawBot, tmp_path: Path) -> None:

@@ -19,8 +19,11 @@ from openwx.simulator import Account, ClawBot, Fault, Simulator
 from openwx.simulator.samples import png
 from tests.how_many import how_many
 from tests.patience import PATIENCE_S
+from tests.populations import FEW
 
 from .world import Gateway, Receiver, World
+
+POPULATION = FEW
 
 RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", how_many(15, in_ci=40)))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -37,11 +40,6 @@ REFUSALS = [
 """Those that do not end the session, with their words."""
 
 LOGGING_IN = ["get_bot_qrcode", "get_qrcode_status", "notifystart"]
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 @dataclass

@@ -10,13 +10,11 @@ from openwx.accounts import qrcode
 from openwx.simulator import Account, ClawBot, SecondPoller, Simulator
 from openwx.simulator.ilink.codes import BotCode
 from tests.patience import until
+from tests.populations import FEW
 
 from .world import Gateway, Receiver, World
 
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
+POPULATION = FEW
 
 
 @pytest.fixture

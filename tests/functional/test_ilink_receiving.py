@@ -1,6 +1,5 @@
 """What a person writes to a bot of iLink, as ``post_api`` gets it: once, whole, and with what it quotes."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,11 @@ from openwx.simulator import (
     Written,
 )
 from openwx.simulator.media import JPEG, MP4, PNG
+from tests.populations import FEW
 
-from .world import Behaviour, Command, Gateway, Json, PostedReport, Receiver, World
+from .world import Behaviour, Gateway, Json, PostedReport, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
+POPULATION = FEW
 VOICE = b"\x02#!SILK_V3" + bytes(range(60))
 NAMES = [
     "报告 2026（终稿）😀.docx",
@@ -29,11 +29,6 @@ NAMES = [
     "no extension",
     "'quotes' & <marks>.md",
 ]
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 2, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 async def report_of(receiver: Receiver, said: Written) -> Json:

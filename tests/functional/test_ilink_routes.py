@@ -7,41 +7,18 @@ import pytest
 from openwx.api.app import routes
 from openwx.simulator import ClawBot
 from openwx.simulator.samples import PNG
+from tests.populations import FEW
 
-from .test_transport_limits import EMPTY, NEVER, STREAMS, WORK_ELSEWHERE
+from .test_transport_limits import EMPTY, NEVER, STREAMS, WORK_ELSEWHERE, works
 from .world import Gateway, Json, Receiver, World
 
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
-
-
-def works(owner: ClawBot, picture: Path) -> dict[str, dict[str, str]]:
-    """Return calls that succeed, for every route that iLink can have; the last one ends the gateway."""
-    return {
-        "get_user_info": {},
-        "get_friend_info": {},
-        "get_history": {"limit": "1"},
-        "search_friend": {"id": owner.user_id},
-        "send_friend_message": {"id": "@owner", "content": "hi"},
-        "send_message": {"id": owner.user_id, "content": "hi"},
-        "upload_media": {"media_path": str(picture)},
-        "consult": {"id": "@owner", "content": "hi", "timeout": "1"},
-        "set_markname": {"id": owner.user_id, "new_markname": "灰"},
-        "check_event": {"timeout": "0"},
-        "get_client_info": {},
-        "check_client": {},
-        "start_client": {"client": "default"},
-        "outbox": {},
-        "stop_client": {},
-    }
+POPULATION = FEW
 
 
 async def test_every_route(bound: Gateway, owner: ClawBot, tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(PNG)
-    good = works(owner, picture)
+    good = works(owner.user_id, "@owner", str(picture))
     assert {*good, *NEVER, *EMPTY, *WORK_ELSEWHERE, *STREAMS} == {row.name for row in routes()}
     for name, capability in NEVER.items():
         for call in (bound.get, bound.post):

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,18 @@ from benchmarks import machine
 from openwx.simulator import ClawBot, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4
 from tests.patience import until
+from tests.populations import FEW
 from tests.reply import Reply
 
-from .world import Api, Command, Gateway, Receiver, World, replies, says
+from .world import Api, Gateway, Receiver, Start, World, replies, says
 
-Start = Callable[..., Awaitable[Command]]
+POPULATION = FEW
 LATER = {"async": "1"}
 WAITS = "the person's next message"
 MB = 2**20
 BIG = 60 * MB
 MEMORY_KB = 24 * 1024
 """How much larger a gateway may grow while it passes ``BIG`` on."""
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 1, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 async def sends(api: Api, text: str, **more: str) -> Reply:

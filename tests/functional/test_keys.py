@@ -4,7 +4,7 @@ import asyncio
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -22,7 +22,7 @@ from .counting import ask
 from .streaming import event_source, socket
 from .test_logs import Log, logged
 from .typed import Typed
-from .visitor import Visitor
+from .visitor import Comes, Visitor
 from .world import Api, Gateway, Json, World
 
 pytestmark = pytest.mark.in_memory
@@ -476,10 +476,8 @@ async def test_a_key_for_some_accounts_leaves_the_metrics_of_others_alone(
 
 
 @pytest.fixture
-async def visitor(gateway: Gateway) -> AsyncIterator[Visitor]:
-    visitor = Visitor(gateway.url)
-    yield visitor
-    await visitor.http.close()
+async def visitor(gateway: Gateway, comes: Comes) -> Visitor:
+    return comes(gateway)
 
 
 ACTIONS = {

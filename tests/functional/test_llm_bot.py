@@ -16,8 +16,9 @@ from pydantic import TypeAdapter, with_config
 
 from openwx.simulator import Account, ClawBot
 from tests.patience import PATIENCE_S
+from tests.served import served
 
-from .world import Command, Gateway, Json, Receiver
+from .world import Command, Gateway, Json, Receiver, Start
 
 pytestmark = pytest.mark.skipif(
     find_spec("openai") is None, reason="the package openai is not installed"
@@ -117,18 +118,10 @@ def answers(status: int = 200, body: str = "", kind: str = "application/json") -
 @pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", endpoint.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield endpoint
-    await runner.cleanup()
+    async with served({"/v1/chat/completions": endpoint.handle}) as url:
+        endpoint.url = f"{url}/v1"
+        yield endpoint
     assert endpoint.wrong == []
-
-
-Start = Callable[..., Awaitable[Command]]
 
 
 @pytest.fixture

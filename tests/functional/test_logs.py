@@ -3,7 +3,7 @@
 import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -20,9 +20,8 @@ from openwx.simulator.media import PNG
 from . import quick
 from .counting import shows
 from .test_secrets import secrets_of
-from .world import Command, Gateway, Receiver, World
+from .world import Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 Line = dict[str, Any]
 
 

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
 from . import quick
-from .world import Api, Command, Gateway, Receiver, World
+from .world import Api, Command, Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 GREY = {"account": "xiaohui2016"}
 
 
@@ -128,7 +127,7 @@ async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
 
 
 @pytest.fixture
-async def first(
+async def started(
     openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> tuple[Command, Api]:
     command = await openwx("serve", program=quick.PROGRAM, **environ)
@@ -139,9 +138,9 @@ async def first(
 
 
 async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    command, api = first
+    command, api = started
     shutil.rmtree(world.data_dir)
     for _ in range(3):
         assert (await sends(api, "once", "k")).status == 503
@@ -157,10 +156,10 @@ async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
 
 
 async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
     """SQLite deletes the write-ahead log by its name when it closes; by then the name is another journal's."""
-    command, api = first
+    command, api = started
     assert (await sends(api, "before")).code == 0
     aside = world.data_dir.with_name("aside")
     world.data_dir.rename(aside)
@@ -185,9 +184,9 @@ async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
 
 
 async def test_a_deleted_log_is_written_back_by_a_stop(
-    first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
+    started: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    command, api = first
+    command, api = started
     done = await sends(api, "before", "k")
     (world.data_dir / "journal.sqlite3-wal").unlink()
     await until_ready(api, world, wanted=False)

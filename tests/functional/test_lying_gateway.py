@@ -42,7 +42,7 @@ class Liar:
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         left = instance.Instance(id=self._id, urls=[self.url])
-        instance.leave(self._data_dir / instance.RUNNING, left)
+        instance.write(self._data_dir / instance.RUNNING, left)
 
     def stop(self) -> None:
         self._server.close()

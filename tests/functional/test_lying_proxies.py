@@ -10,11 +10,14 @@ from openwx.config.proxies import Proxy
 from openwx.transports.proxytrouble import ProxyTroubleError
 from openwx.transports.socks import SocksConnector
 from tests.patience import PATIENCE_S
+from tests.populations import FEW
 from tests.proxies import SHOWN_PASSWORD, USER, HttpProxy, SmallProxy, SocksProxy, listening
 
 from .lying import Answer, endless, says
 from .test_proxy import NAME, QUICK, SECRETS
 from .world import World
+
+POPULATION = FEW
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -81,11 +84,6 @@ CONNECT = {
     "200 with a length": says(OK + b"Content-Length: 5\r\n\r\n<html"),
     "200 and silence for TLS": says(OK + b"\r\n"),
 }
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 3, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 @pytest.mark.parametrize(

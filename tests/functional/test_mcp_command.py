@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -28,9 +27,8 @@ from tests.patience import PATIENCE_S
 
 from .mcp_calls import ROOT, Model, command, environ
 from .typed import Typed
-from .world import Command, World
+from .world import Start, World
 
-Start = Callable[..., Awaitable[Command]]
 TOKEN = "b8-of-mcp-7d1f0c9e"
 KEYS = json.dumps([{"name": "own", "token": TOKEN}])
 GATEWAYS = "c9-of-the-gateway-2a"

@@ -18,6 +18,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
+from tests.served import ALL, served
 
 from .world import Gateway, World
 
@@ -148,12 +149,6 @@ class Site:
 @pytest.fixture
 async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     site = Site()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", site.handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.port = runner.addresses[0][1]
     resolve = ThreadedResolver.resolve
 
     async def resolved(
@@ -174,8 +169,9 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
         ]
 
     monkeypatch.setattr(ThreadedResolver, "resolve", resolved)
-    yield site
-    await runner.cleanup()
+    async with served({ALL: site.handle}) as url:
+        site.port = int(url.rpartition(":")[2])
+        yield site
 
 
 @pytest.fixture

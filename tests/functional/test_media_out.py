@@ -14,6 +14,7 @@ from aiohttp import web
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.rows import rows
+from tests.served import ALL, served
 
 from .world import Gateway, Json, Receiver, World, replies, says
 
@@ -70,14 +71,8 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     site = Site()
-    app = web.Application()
-    app.router.add_get("/{path:.*}", site.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield site
-    await runner.cleanup()
+    async with served({ALL: site.answer}) as site.url:
+        yield site
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from openwx.simulator import Account
 from openwx.simulator.media import GIF, MP3, MP4, PNG
 from tests.how_many import how_many
 from tests.patience import PATIENCE_S
+from tests.served import ALL, served
 
 from .changing import id_of, ids_of
 from .world import Gateway, Json, Receiver, World
@@ -146,16 +147,8 @@ async def relay(world: World) -> AsyncIterator[Relay]:
         cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
     ) as http:
         relay = Relay(world.simulator.url, http)
-        app = web.Application(client_max_size=2**26)
-        app.router.add_route("*", "/{path:.*}", relay.handle)
-        runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
-        )
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        relay.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield relay
-        await runner.cleanup()
+        async with served({ALL: relay.handle}) as relay.url:
+            yield relay
 
 
 async def runs_again(gateway: Gateway, account: Account) -> None:

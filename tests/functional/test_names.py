@@ -13,6 +13,7 @@ from openwx.client import Client
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
+from tests.served import ALL, served
 
 from .world import Gateway, Receiver, World
 
@@ -252,13 +253,8 @@ async def site() -> AsyncIterator[str]:
         header = said[request.raw_path.partition("?")[0]]
         return web.Response(body=TEXT, headers={"Content-Disposition": header} if header else {})
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with served({ALL: answer}) as url:
+        yield url
 
 
 async def test_by_address(api: Gateway, account: Account, receiver: Receiver, site: str) -> None:

@@ -21,13 +21,6 @@ PAUSE_S = 0.05
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 
 
-@pytest.fixture(params=["web", "ilink"])
-def either(cluster: Cluster, request: pytest.FixtureRequest) -> Cluster:
-    """Return a cluster whose accounts run over either transport."""
-    cluster.account = {"transport": request.param}
-    return cluster
-
-
 async def spawns(cluster: Cluster, *nodes: str) -> dict[str, str]:
     """Start nodes in processes of their own, and log all accounts in."""
     await asyncio.gather(*(cluster.spawn(node) for node in nodes))

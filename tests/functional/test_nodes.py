@@ -20,13 +20,6 @@ from .world import World
 ABC = ("a", "b", "c")
 
 
-@pytest.fixture(params=["web", "ilink"])
-def either(cluster: Cluster, request: pytest.FixtureRequest) -> Cluster:
-    """Return a cluster whose accounts run over either transport."""
-    cluster.account = {"transport": request.param}
-    return cluster
-
-
 async def starts(cluster: Cluster, *nodes: str) -> dict[str, str]:
     """Start nodes in this process, and log all accounts in."""
     await asyncio.gather(*(cluster.start(node) for node in nodes))

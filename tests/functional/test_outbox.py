@@ -1,7 +1,6 @@
 """Deliveries that failed are kept, can be looked at, and are sent again when somebody says so."""
 
 import logging
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,7 +10,7 @@ from openwx.simulator import Account
 from tests.memory_wechat import MemoryAccount
 
 from .typed import Typed
-from .world import Command, Gateway, Json, Receiver, World
+from .world import Gateway, Json, Receiver, World
 
 pytestmark = pytest.mark.in_memory
 
@@ -108,9 +107,6 @@ async def test_unknown_ones(gateway: Gateway) -> None:
     for route in ("outbox_show", "outbox_retry", "outbox_drop"):
         assert (await gateway.get(route, id="77")).code == 100
     assert (await gateway.get("outbox_retry", id="all")).json["count"] == 0
-
-
-Start = Callable[..., Awaitable[Command]]
 
 
 async def test_the_command_with_and_without_a_server(

@@ -12,6 +12,7 @@ from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S, until
 from tests.reply import Reply
+from tests.served import ALL, served
 
 from .test_accounts import reaches, second, starts
 from .test_media_access import Site, site, trusted
@@ -237,27 +238,21 @@ async def test_redirects_are_judged_too(
         inner.append(request.path)
         return web.Response(body=PNG)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.2", site.port).start()
-
     def redirect(request: web.Request) -> web.Response:
         target = f"http://127.0.0.2:{site.port}{request.path}/inner"
         return web.Response(status=307, headers={"Location": target})
 
     site.answer = redirect
-    await account.phone.logs_in()
-    await gateway.reaches("running")
-    await starts(
-        gateway, "second", second, poll_api=f"{site.url}/poll", poll_interval="0.1"
-    )  # fmt: skip
-    async with asyncio.timeout(PATIENCE_S):
-        while site.asked.count("/poll") < 3:
-            await gateway.get("check_event", client="second", timeout="0.1")
-    assert inner == []
-    await runner.cleanup()
+    async with served({ALL: handle}, host="127.0.0.2", port=site.port):
+        await account.phone.logs_in()
+        await gateway.reaches("running")
+        await starts(
+            gateway, "second", second, poll_api=f"{site.url}/poll", poll_interval="0.1"
+        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_S):
+            while site.asked.count("/poll") < 3:
+                await gateway.get("check_event", client="second", timeout="0.1")
+        assert inner == []
 
 
 async def test_without_the_judge_all_of_it_works(

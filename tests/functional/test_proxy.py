@@ -15,7 +15,9 @@ from openwx.config import AccessSettings, Settings
 from openwx.config.proxies import read_environment
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.media import PNG
+from openwx.simulator.scenario import PersonActor
 from tests.patience import until, until_seen
+from tests.populations import FEW
 from tests.proxies import (
     PASSWORD,
     SHOWN_PASSWORD,
@@ -26,19 +28,14 @@ from tests.proxies import (
     listening,
 )
 
-from .world import Api, Command, Gateway, Receiver, World
+from .world import Api, Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
+POPULATION = FEW
 KINDS = [HttpProxy, SocksProxy]
 NAME = "wechat.example"
 """Where WeChat is, for the proxy alone: no name server knows it."""
 QUICK = {"call_timeout_s": 1.0, "poll_timeout_s": 1.0, "stalled_after_s": 1.0}
 SECRETS = (PASSWORD, SHOWN_PASSWORD, "s3cr3t")
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 3, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 @pytest.fixture(params=KINDS)
@@ -69,6 +66,20 @@ async def has_reason(gateway: Api, code: str, *words: str) -> str:
 # -- everything passes -----------------------------------------------------------------------------------
 
 
+async def all_passes(
+    gateway: Gateway, person: PersonActor | ClawBot, receiver: Receiver, file: Path, **to: str
+) -> None:
+    """Check that a text and a picture arrive either way."""
+    person.says("hello")
+    assert (await receiver.get(post_type="receive_message"))["content"] == "hello"
+    person.sends_image(PNG)
+    picture = await receiver.get(format="media", post_type="receive_message")
+    assert Path(picture["media_path"]).read_bytes() == PNG
+    assert (await gateway.get("send_friend_message", content="hi", **to)).code == 0
+    file.write_bytes(PNG)
+    assert (await gateway.get("send_friend_message", media_path=str(file), **to)).code == 0
+
+
 async def test_web_wechat(
     through: Callable[..., Awaitable[Gateway]],
     proxy: SmallProxy,
@@ -81,16 +92,7 @@ async def test_web_wechat(
     await account.phone.logs_in()
     await gateway.reaches("running")
     friend = account.friend("小灰")
-    friend.says("hello")
-    assert (await receiver.get(post_type="receive_message"))["content"] == "hello"
-    friend.sends_image(PNG)
-    picture = await receiver.get(format="media", post_type="receive_message")
-    assert Path(picture["media_path"]).read_bytes() == PNG
-    assert (await gateway.get("send_friend_message", displayname="小灰", content="hi")).code == 0
-    file = tmp_path / "a.png"
-    file.write_bytes(PNG)
-    sent = await gateway.get("send_friend_message", displayname="小灰", media_path=str(file))
-    assert sent.code == 0
+    await all_passes(gateway, friend, receiver, tmp_path / "a.png", displayname="小灰")
     assert len(await friend.hears(2)) == 2
     assert (await gateway.get("get_avatar", displayname="小灰")).body.startswith(b"\x89PNG")
     assert set(proxy.asked) == {f"{NAME}:80"}
@@ -107,16 +109,7 @@ async def test_ilink(
     gateway = await through(transport="ilink")
     await account.phone.logs_in()
     await gateway.reaches("running")
-    owner.says("hello")
-    assert (await receiver.get(post_type="receive_message"))["content"] == "hello"
-    owner.sends_image(PNG)
-    picture = await receiver.get(format="media", post_type="receive_message")
-    assert Path(picture["media_path"]).read_bytes() == PNG
-    assert (await gateway.get("send_friend_message", id="@owner", content="hi")).code == 0
-    file = tmp_path / "a.png"
-    file.write_bytes(PNG)
-    sent = await gateway.get("send_friend_message", id="@owner", media_path=str(file))
-    assert sent.code == 0
+    await all_passes(gateway, owner, receiver, tmp_path / "a.png", id="@owner")
     assert [one.text for one in owner.inbox] == ["hi", "[image]"]
     assert set(proxy.asked) == {f"{NAME}:80"}
 

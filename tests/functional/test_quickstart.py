@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,12 @@ from aiohttp.test_utils import unused_port
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
-from .world import Command, Gateway
+from .world import Gateway, Start
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 """The Chinese pages have the same code (``test_docs.py``)."""
-Start = Callable[..., Awaitable[Command]]
-
 with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 
 

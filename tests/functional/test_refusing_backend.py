@@ -1,7 +1,6 @@
 """A backend that refuses everything is named by ``doctor``, ``status`` and ``/readyz``; one bad message makes none."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from tests.patience import until_seen
 from .counting import shows
 from .test_outbox import fails
 from .typed import Typed
-from .world import Command, Gateway, Receiver, World
-
-Start = Callable[..., Awaitable[Command]]
+from .world import Gateway, Receiver, World
 
 
 async def doctor(typed: Typed, world: World) -> tuple[int, dict[str, Any]]:

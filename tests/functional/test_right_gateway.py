@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,7 @@ from tests.patience import PATIENCE_S
 from . import quick
 from .test_outbox import fails
 from .typed import Typed
-from .world import Command, Gateway, Receiver, World
-
-Start = Callable[..., Awaitable[Command]]
+from .world import Command, Gateway, Receiver, Start, World
 
 
 @dataclass
@@ -167,8 +165,8 @@ async def test_a_stranger_at_the_address_of_a_killed_one(
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     stale = instance.Instance(id=instance.new_id(), urls=[stranger.url])
-    instance.leave(data_dir / instance.RUNNING, stale)
-    instance.leave(data_dir / instance.DEMO, stale)
+    instance.write(data_dir / instance.RUNNING, stale)
+    instance.write(data_dir / instance.DEMO, stale)
     stranger.proof = instance.proof(instance.new_id(), "x")
     commands = beside(data_dir, 0, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone")
     lock = FileLock(data_dir / "lock", mode=0o600)
@@ -314,7 +312,7 @@ async def test_the_second_address_where_the_first_answers_no_more(
     found = instance.left(file)
     assert found is not None
     assert found.urls == [first, second]
-    instance.leave(file, instance.Instance(id=found.id, urls=[stranger.url, second]))
+    instance.write(file, instance.Instance(id=found.id, urls=[stranger.url, second]))
     code, out, _ = await beside(gateway.settings.data_dir, 0)("status")
     assert (code, f"at {second}, up" in out) == (1, True)
 

@@ -6,8 +6,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 import openwx
 from openwx.api.app import routes
 from openwx.simulator import Account, Simulator
@@ -17,6 +15,8 @@ from tests.reply import Reply
 from tests.rows import rows
 
 from .world import ALL_EVENTS, Gateway, Receiver, World
+
+POPULATION = {"friends": 14, "groups": 9, "biggest_group": 20, "group_members": 5}
 
 PERSON = {
     "account", "name", "markname", "sex", "display", "city", "signature", "province", "id", "uid",
@@ -177,11 +177,6 @@ WITH_TESTS_OF_THEIR_OWN = {
 def test_every_route_is_tested_here() -> None:
     """A new route needs a line above."""
     assert {row.name for row in routes()} == {name for name, _, _ in GOOD} | WITH_TESTS_OF_THEIR_OWN
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 14, "groups": 9, "biggest_group": 20, "group_members": 5}
 
 
 @rows(("name", "params", "is_good"), GOOD)

@@ -13,6 +13,7 @@ from openwx.api import wrong_tokens
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
+from tests.served import ALL, served
 
 from .world import Command, Gateway, Receiver, World, replies
 
@@ -173,13 +174,8 @@ async def circle() -> AsyncIterator[str]:
     async def lead(request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": f"/?key={BACKEND_PASSWORD}"})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", lead)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://bot:{BACKEND_PASSWORD}@127.0.0.1:{runner.addresses[0][1]}/?key={BACKEND_PASSWORD}"
-    await runner.cleanup()
+    async with served({ALL: lead}) as url:
+        yield f"{url.replace('//', f'//bot:{BACKEND_PASSWORD}@')}/?key={BACKEND_PASSWORD}"
 
 
 async def test_addresses_of_the_backend_are_not_logged(

@@ -267,6 +267,18 @@ async def test_6_the_account_is_not_logged_in(
     assert answer["outcome"] == "not_running"
 
 
+async def does(script: str, api: Gateway, folder: Path) -> tuple[bytes, bytes]:
+    """Run a script of a shell, and return what it prints and complains."""
+    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir), "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", script, cwd=folder,
+        env=environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(2 * PATIENCE_S):
+        return await process.communicate()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 async def test_an_output_that_takes_nothing(
     api: Gateway, account: MemoryAccount, tmp_path: Path
@@ -276,14 +288,7 @@ async def test_an_output_that_takes_nothing(
         f" '{sys.executable}' -m openwx who 小灰 >&-; echo $?;"
         f" '{sys.executable}' -m openwx send --to 小灰 --json x | true"
     )
-    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir), "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(
-        "sh", "-c", script, cwd=tmp_path,
-        env=environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate()
+    out, err = await does(script, api, tmp_path)
     assert (out, err) == (b"1\n0\n", b"openwx: [Errno 28] No space left on device\n")
     assert account.friend("小灰").texts == ["x"]
 
@@ -390,14 +395,7 @@ async def test_the_exit_code_is_told_whoever_listens(
         f" {openwx} send --to nobody x --json > /dev/full; echo $?;"
         f" {openwx} send --to 小灰 --json x > /dev/full; echo $?; {openwx} completion bash {gone}"
     )
-    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir), "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(
-        "bash", "-c", script, cwd=tmp_path,
-        env=environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(2 * PATIENCE_S):
-        out, err = await process.communicate()
+    out, err = await does(script, api, tmp_path)
     assert out == b"3\n3\n3\n5\n0\n", err
     nobody, sent = err.decode().splitlines()
     assert "no friend with displayname=nobody" in nobody

@@ -14,8 +14,11 @@ import pytest
 
 from openwx.simulator import Account, ClawBot
 from tests.patience import PATIENCE_S, until
+from tests.populations import FEW
 
 from .world import Gateway, World
+
+POPULATION = FEW
 
 ROOT = Path(__file__).parents[2]
 PAGE, CHINESE = (
@@ -23,11 +26,6 @@ PAGE, CHINESE = (
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX shell")
-
-
-@pytest.fixture
-def population() -> dict[str, int]:
-    return {"friends": 2, "groups": 1, "group_members": 3, "biggest_group": 4}
 
 
 def pieces(page: str, language: str) -> list[str]:

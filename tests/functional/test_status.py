@@ -1,7 +1,6 @@
 """``openwx status``: its view of the running gateway, and its exit codes."""
 
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from tests.patience import PATIENCE_S
 
 from .counting import shows
 from .typed import Ended, Typed
-from .world import Command, Gateway, Receiver, World
+from .world import Gateway, Receiver, Start, World
 
-Start = Callable[..., Awaitable[Command]]
 ACCOUNT = {"account": "default"}
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +22,8 @@ from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
 
 from . import quick
-from .world import Api, Command, Receiver, World, never_answers
+from .world import Api, Command, Receiver, Start, World, never_answers
 
-Start = Callable[..., Awaitable[Command]]
 ENDS_WITHIN_S = 25.0
 """A stop where everything hangs: 3 s for what is on its way at WeChat, 3 s for ``post_api``, 2 s for callers that do
 not hang up; a container is killed after 10 s. The rest is for a slow machine, and still less than a call to WeChat

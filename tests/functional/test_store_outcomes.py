@@ -13,6 +13,7 @@ from openwx.store.base import InDoubt
 from openwx.store.records import AccountRecord, WriteBatch
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
+from tests.reply import Reply
 from tests.unit.store.reports import a_message
 
 from .visitor import Visitor
@@ -48,14 +49,22 @@ CALLS = {
 }
 
 
+async def answer_where(
+    error: Exception, api: Gateway, monkeypatch: pytest.MonkeyPatch, call: str
+) -> Reply:
+    """Return the answer to a call whose write raises this, and is not repeated."""
+    written: list[Any] = []
+    writes_raise(api, monkeypatch, error, written)
+    reply = await api.get(call, **CALLS[call])
+    assert len(written) == 1, "it was repeated"
+    return reply
+
+
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_outcome_that_nobody_knows_is_told_as_unknown(
     api: Gateway, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    written: list[Any] = []
-    writes_raise(api, monkeypatch, IN_DOUBT, written)
-    reply = await api.get(call, **CALLS[call])
-    assert len(written) == 1, "it was repeated"
+    reply = await answer_where(IN_DOUBT, api, monkeypatch, call)
     assert (reply.status, reply.code) == (504, -1)
     assert reply.words == f"{IN_DOUBT}: the outcome is unknown"
     assert "not accepted" not in reply.words
@@ -65,10 +74,7 @@ async def test_an_outcome_that_nobody_knows_is_told_as_unknown(
 async def test_what_another_process_has_to_do_is_not_done(
     api: Gateway, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    written: list[Any] = []
-    writes_raise(api, monkeypatch, LOST, written)
-    reply = await api.get(call, **CALLS[call])
-    assert len(written) == 1, "it was repeated"
+    reply = await answer_where(LOST, api, monkeypatch, call)
     assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, -4, "5")
     assert reply.words == f"not done: {LOST}"
 
@@ -87,7 +93,7 @@ async def test_an_account_ends_without_a_farewell(
     async with asyncio.timeout(PATIENCE_S):
         await own.ended.wait()
     assert own.state is State.STOP
-    assert len(written) == 1
+    assert len(written) == 1, "it was repeated"
     assert receiver.got(event="stop") == []
     assert "ends here, without its stop" in caplog.text
     assert "bug" not in caplog.text

@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,9 @@ from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S, until
 
 from .typed import Typed
-from .world import Command, Gateway, Json, Receiver, World
+from .world import Command, Gateway, Json, Receiver, Start, World
 
 pytestmark = pytest.mark.in_memory
-
-Start = Callable[..., Awaitable[Command]]
 ROOT = Path(__file__).parents[2]
 
 

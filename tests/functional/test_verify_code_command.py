@@ -1,7 +1,5 @@
 """``openwx verify-code``."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from aiohttp.test_utils import unused_port
 
@@ -11,11 +9,9 @@ from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S, until_seen
 
 from .typed import Ended, Typed
-from .world import Command, Gateway, World
+from .world import Gateway, Start, World
 
 pytestmark = pytest.mark.in_memory
-
-Start = Callable[..., Awaitable[Command]]
 TOKEN = "a-long-secret-token"
 
 

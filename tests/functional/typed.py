@@ -40,7 +40,6 @@ class Typed:
         patch: pytest.MonkeyPatch,
         said: pytest.CaptureFixture[str],
     ) -> None:
-        self._patch = patch
         self._said = said
         patch.setenv("OPENWX_DATA_DIR", str(data_dir))
         patch.setenv("XDG_CONFIG_HOME", str(folder / "xdg"))

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,3 +83,7 @@ class Visitor:
     async def logs_in(self, token: str) -> Page:
         await self.open("/console/login")
         return await self.submits("/console/login", token=token, next="/console")
+
+
+Comes = Callable[..., Visitor]
+"""Makes a visitor of a gateway, whose browser prefers a language."""

@@ -493,6 +493,10 @@ class Command:
         await self.process.communicate()
 
 
+Start = Callable[..., Awaitable[Command]]
+"""Starts ``openwx`` with these arguments and variables: the fixture ``openwx``."""
+
+
 def _environ(home: Path, environ: dict[str, str]) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENWX_")}
     folders = {"XDG_CONFIG_HOME": str(home / "xdg"), "XDG_DATA_HOME": str(home / "xdg")}

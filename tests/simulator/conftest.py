@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from openwx.simulator import Account, Simulator
+from tests.control import Control
 
 from .web_client import WebClient
 
@@ -35,3 +36,9 @@ async def client(web: WebClient, account: Account) -> WebClient:
     """Return a web client that is logged in as the first account."""
     await web.log_in(account)
     return web
+
+
+@pytest.fixture
+def control(client: WebClient) -> Control:
+    """Return the control API, with a web client that is logged in."""
+    return Control(client.url, client.http)

@@ -18,19 +18,13 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.conversations import KINDS, SHARES
 from openwx.simulator.media import JPEG, PNG
 from openwx.simulator.page import FILES
+from tests.control import Control
 from tests.patience import PATIENCE_S
 
-from .test_simulated_control import Control
 from .web_client import WebClient
 
 PAGE = "/_simulator/phone"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-@pytest.fixture
-def control(client: WebClient) -> Control:
-    """Return the control API, with a web client that is logged in."""
-    return Control(client)
 
 
 async def status(web: WebClient, path: str, method: str = "GET", **headers: str) -> int:

@@ -13,32 +13,10 @@ from openwx.simulator.control import __doc__ as control_doc
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from openwx.simulator.verbs import KINDS
 from openwx.simulator.wire.text import name_on_wire
+from tests.control import Control
 from tests.rows import rows
 
 from .web_client import Json, WebClient
-
-
-class Control:
-    """The control API of a running simulator."""
-
-    def __init__(self, web: WebClient) -> None:
-        self.web = web
-
-    async def get(self, path: str, **query: Any) -> Any:
-        url = f"{self.web.url}/_simulator/{path}"
-        async with self.web.http.get(url, params=query) as answer:
-            return await answer.json()
-
-    async def post(self, path: str, **body: Any) -> Any:
-        url = f"{self.web.url}/_simulator/{path}"
-        async with self.web.http.post(url, json=body) as answer:
-            return await answer.json()
-
-
-@pytest.fixture
-def control(client: WebClient) -> Control:
-    return Control(client)
-
 
 NEEDED: dict[str, Json] = {
     "sends_file": {"name": "a.txt", "data": base64.b64encode(b"hello").decode()},

@@ -297,18 +297,22 @@ async def test_recalls_on_the_phone(client: WebClient, account: Account) -> None
     assert first["FromUserName"] == client.me
 
 
+def file_query(client: WebClient, message: Json) -> Json:
+    """Return the query with which a client gets the file of a message."""
+    return {
+        "sender": message["FromUserName"], "mediaid": message["MediaId"], "filename": message["FileName"],
+        "fromuser": str(client.base["Uin"]), "pass_ticket": "x",
+        "webwx_data_ticket": client.cookie("webwx_data_ticket"),
+    }  # fmt: skip
+
+
 async def test_big_media_are_streamed(
     client: WebClient, account: Account, simulator: Simulator
 ) -> None:
     size = 64 * 2**20
     account.friend("小灰").sends_file("big.bin", Medium.generated(size, 8))
-    message = await arrived(client)
     url = f"{client.url}/cgi-bin/mmwebwx-bin/webwxgetmedia"
-    query: Json = {
-        "sender": message["FromUserName"], "mediaid": message["MediaId"], "filename": "big.bin",
-        "fromuser": str(client.base["Uin"]), "pass_ticket": "x",
-        "webwx_data_ticket": client.cookie("webwx_data_ticket"),
-    }  # fmt: skip
+    query = file_query(client, await arrived(client))
     count = 0
     async with client.http.get(url, params=query) as answer:
         assert answer.headers["Content-Length"] == str(size)
@@ -370,13 +374,8 @@ async def test_a_file_that_is_not_named(
     client: WebClient, account: Account, simulator: Simulator
 ) -> None:
     account.friend("小灰").sends_file("报告.txt", b"hello")
-    message = await arrived(client)
     url = f"{client.url}/cgi-bin/mmwebwx-bin/webwxgetmedia"
-    query: Json = {
-        "sender": message["FromUserName"], "mediaid": message["MediaId"], "filename": "报告.txt",
-        "fromuser": str(client.base["Uin"]), "pass_ticket": "x",
-        "webwx_data_ticket": client.cookie("webwx_data_ticket"),
-    }  # fmt: skip
+    query = file_query(client, await arrived(client))
     for named in (True, False):
         simulator.settings.names_files = named
         async with client.http.get(url, params=query) as answer:

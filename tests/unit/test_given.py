@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openwx.config import AccountSettings
-from openwx.config.given import account_from_texts, check_account_name, plain
+from openwx.config.given import account_from_texts, check_account_name, with_our_names
 from openwx.errors import ConfigError
 
 
@@ -41,7 +41,7 @@ def test_texts_become_settings(texts: dict[str, str], key: str, value: object) -
     assert settings.model_fields_set == {key}
     assert strange == []
     # What is kept of them says the same.
-    assert account_from_texts(plain(texts)) == (settings, [])
+    assert account_from_texts(with_our_names(texts)) == (settings, [])
 
 
 @pytest.mark.parametrize(

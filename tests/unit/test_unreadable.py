@@ -15,6 +15,8 @@ from openwx.domain.media import MediaRef
 from openwx.errors import BadResponse
 from openwx.reporter import delivery_error
 from openwx.reporter.clock import Clock
+from openwx.reporter.numbers import with_numbers
+from openwx.reporter.payload import payload_in, with_path
 from openwx.transports.ilink import items, memory
 from openwx.transports.ilink.memory import Memory
 
@@ -33,7 +35,7 @@ def test_what_an_account_remembers(data: bytes, caplog: pytest.LogCaptureFixture
 @unreadable
 def test_the_steps_of_the_clock(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     Clock().resume(data)
-    assert "the saved steps of the clock cannot be read" in caplog.text
+    assert "the steps of the clock cannot be read" in caplog.text
 
 
 @unreadable
@@ -44,6 +46,13 @@ async def test_what_check_event_has_returned(data: bytes) -> None:
     journal = SimpleNamespace(ownership=True, newest_published=nothing, published=nothing)
     returned = ReturnedEvents("me", cast("Any", journal), EventBuffer(10))
     assert await returned.unreturned(data) == []
+
+
+@unreadable
+def test_the_body_of_a_report(data: bytes) -> None:
+    assert payload_in(data) == {}
+    assert with_path(data, "/elsewhere") == data
+    assert with_numbers(data).replace(b" ", b"") == data.replace(b" ", b"")
 
 
 @unreadable

@@ -1,6 +1,5 @@
 """One download of received media from WeChat. ``MediaDownloader`` and ``AccountFiles`` make them."""
 
-import msgspec
 from msgspec.structs import replace
 
 from openwx.accounts.media import names, types
@@ -8,6 +7,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.domain.chat_ref import ChatRef
 from openwx.domain.media import Kind, MediaRef, StoredFile
 from openwx.errors import BadResponse
+from openwx.store.decoding import decode_row
 from openwx.transports.base import Transport
 
 _MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
@@ -27,7 +27,7 @@ async def download(
 
     Raises ``WeChatError``, ``TooLargeError``, ``EmptyError`` or ``OSError``.
     """
-    async with folder.receive(names.shown(ref.name)) as incoming:
+    async with folder.receive(names.safe(ref.name)) as incoming:
         await transport.download(replace(ref, sender=sender), incoming.write)
         if incoming.size:
             _require_type(ref.kind, await incoming.mime())
@@ -41,8 +41,8 @@ def sender_of(transport: Transport, ref: MediaRef, sent: str, reply_to: bytes) -
         return contacts.user.id
     if not reply_to:
         return ref.sender
-    chat = msgspec.json.decode(reply_to, type=ChatRef)
-    return contacts.id_of(chat, transport.identity) or ref.sender
+    chat = decode_row(reply_to, ChatRef, "the chat of a report")
+    return (contacts.id_of(chat, transport.identity) if chat else "") or ref.sender
 
 
 def _require_type(kind: Kind, mime: str) -> None:

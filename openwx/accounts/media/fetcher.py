@@ -182,7 +182,7 @@ def _name(answer: aiohttp.ClientResponse, url: URL) -> str:
         filename = names.disposition(header).get("filename", "")
     except UnicodeDecodeError:
         filename = ""
-    return names.shown(names.last_part(filename)) or names.of_url(url)
+    return names.safe(names.last_part(filename)) or names.of_url(url)
 
 
 def _shown(url: URL) -> str:

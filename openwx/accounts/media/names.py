@@ -29,7 +29,7 @@ _ALL_ESCAPED = re.compile(r"(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+")
 _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.IGNORECASE)
 
 
-def shown(name: str) -> str:
+def safe(name: str) -> str:
     """Remove control characters, and replace what would make it a path; ``""`` where nothing is left."""
     name = name.replace("\r\n", "\n").translate(_SEPARATORS)
     visible = "".join(_visible(character) for character in name)
@@ -37,13 +37,13 @@ def shown(name: str) -> str:
 
 
 def of_client(name: str) -> str:
-    """As ``shown``; of a path, as some programs send it, the last part."""
-    return shown(last_part(name) if _PATH.match(name) else name)
+    """As ``safe``; of a path, as some programs send it, the last part."""
+    return safe(last_part(name) if _PATH.match(name) else name)
 
 
 def of_part(name: str) -> str:
     """Return the file name of a part of a form. Only Windows uses a backslash as a separator."""
-    return shown(last_part(name)) if "/" in name else of_client(name)
+    return safe(last_part(name)) if "/" in name else of_client(name)
 
 
 def last_part(path: str) -> str:
@@ -55,9 +55,9 @@ def of_url(url: URL) -> str:
     """Get the last part of a URL's path; ``""`` where it has none."""
     data = unquote_to_bytes(url.raw_name)
     try:
-        return shown(last_part(charsets.utf8_or_gb(data)))
+        return safe(last_part(charsets.utf8_or_gb(data)))
     except UnicodeDecodeError:
-        return shown(url.name)
+        return safe(url.name)
 
 
 def disposition(header: str) -> dict[str, str]:

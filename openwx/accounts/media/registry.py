@@ -23,6 +23,7 @@ from openwx.domain.media import MEDIA_CODES, Kind, LocalMedia, MediaRef, RemoteM
 from openwx.errors import CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
+from openwx.store.decoding import decode_row
 from openwx.store.files import FileStoreError
 from openwx.store.records import WriteBatch, new_uid
 from openwx.transports.base import Transport
@@ -79,8 +80,12 @@ class MediaRegistry:
             raise CallerError(Code.BAD_PARAMETER, words)
         name = names.of_client(name or "") or None
         record = await self._journal.media(self._account, found[1])
-        if record is not None:
-            media = msgspec.json.decode(record, type=OutgoingMedia)
+        media = (
+            decode_row(record, OutgoingMedia, f"{self._account}: the media {found[1]}")
+            if record
+            else None
+        )
+        if media is not None and media.is_known:
             return await self._to_send_on(replace(media, media_id=media_id), name)
         if not (found[1].startswith("@") and self._transport.shares_uploads):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")

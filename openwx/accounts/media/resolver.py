@@ -64,7 +64,7 @@ class MediaResolver:
         if media.file is not None:
             return media.file
         if media.data is not None:
-            return await self._decode(media.data, names.shown(names.last_part(media.path or "")))
+            return await self._decode(media.data, names.safe(names.last_part(media.path or "")))
         path = media.path or ""
         if is_url(path):
             return await self._fetch(path)
@@ -80,7 +80,7 @@ class MediaResolver:
                 )
             if status.st_size == 0:
                 raise EmptyError
-            name = names.shown(PurePath(path).name)
+            name = names.safe(PurePath(path).name)
             if not copy:
                 return await _described(file, real, name, status)
             async with self._folder.receive(name) as incoming:

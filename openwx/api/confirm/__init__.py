@@ -17,7 +17,7 @@ from openwx.api.parameters import read_query
 from openwx.api.routing import Route
 from openwx.errors import Code
 from openwx.language import preferred
-from openwx.safetext import plain
+from openwx.safetext import without_controls
 
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
@@ -77,7 +77,7 @@ def _parameter_list(given: dict[str, str], words: Words) -> str:
     if not given:
         return f"<p>{escape(words['no_parameters'])}</p>"
     rows = "".join(
-        f"<dt>{escape(plain(name))}</dt><dd><bdi>{escape(plain(value))}</bdi></dd>"
+        f"<dt>{escape(without_controls(name))}</dt><dd><bdi>{escape(without_controls(value))}</bdi></dd>"
         for name, value in given.items()
     )
     return f"<dl>{rows}</dl>"

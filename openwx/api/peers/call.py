@@ -30,7 +30,7 @@ _IN_A_URL = "!#$%&'()*+,/:;=?@[]~{|}^`\"<>\\"
 """What stays as it is in a query, beside letters and digits."""
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class PeerCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call, and for which account its caller may make it."""
 
     account: str

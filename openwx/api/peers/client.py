@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
-from openwx import unwanted
-from openwx.api.peers.call import Call
+from openwx.api.peers.call import PeerCall
 from openwx.api.peers.hop import BACK, Hop
+from openwx.cancelling import cancel_and_close
 from openwx.cluster.directory import Directory, Owner
-from openwx.cluster.secret import is_stranger
+from openwx.cluster.secret import has_other_secret
 from openwx.config.addresses import Origin
 from openwx.neterrors import describe
 from openwx.reasons import ReasonCode
@@ -128,7 +128,7 @@ class PeerClient:
             )
         )
 
-    async def ask(self, owner: Owner, call: Call) -> aiohttp.ClientResponse:
+    async def ask(self, owner: Owner, call: PeerCall) -> aiohttp.ClientResponse:
         """Ask the owner of an account, and return its answer up to the body, however long it thinks.
 
         Raise ``NotAsked``, or ``Lost``, also where it does not own the account any more, or is cut off from here.
@@ -147,9 +147,9 @@ class PeerClient:
             return response
         finally:
             if response is None:
-                unwanted.end(asking, aiohttp.ClientResponse.close)
+                cancel_and_close(asking, aiohttp.ClientResponse.close)
 
-    async def connect(self, owner: Owner, call: Call) -> aiohttp.ClientWebSocketResponse:
+    async def connect(self, owner: Owner, call: PeerCall) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket to the owner. Raise as ``ask``, and ``aiohttp.WSServerHandshakeError``."""
         hop, url = call.hop_to(owner, self._directory.node), self._url(owner.node, call)
         try:
@@ -169,7 +169,7 @@ class PeerClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(describe(error)) from error
 
-    async def give_back(self, owner: Owner, call: Call, name: str) -> None:
+    async def give_back(self, owner: Owner, call: PeerCall, name: str) -> None:
         """Give back what the answer to a call has taken. Raise ``NotAsked``, ``Lost``."""
         hop = call.hop_to(owner, self._directory.node)
         back = replace(call, method="POST", query="", headers={BACK: name}, body=None)
@@ -179,7 +179,7 @@ class PeerClient:
         except TimeoutError as error:
             raise Lost(describe(error)) from error
 
-    async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+    async def ask_node(self, node: Node, call: PeerCall, hop: Hop) -> aiohttp.ClientResponse:
         """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
         return await self._request(node, call, hop)
 
@@ -194,11 +194,13 @@ class PeerClient:
         except JournalError:
             return True  # nobody loses an account while nobody reaches the store
 
-    def _url(self, node: Node, call: Call) -> URL:
+    def _url(self, node: Node, call: PeerCall) -> URL:
         """Return where a node takes a call. Raise ``NotAsked`` where it is known that it takes none of this one."""
         if not node.url:
             raise NotAsked(f"{node.node} has no cluster.listen")
-        if is_stranger(node, self._secret):  # to it, the hop would be a wrong guess of its secret
+        if has_other_secret(
+            node, self._secret
+        ):  # to it, the hop would be a wrong guess of its secret
             raise OtherSecret
         query = f"?{call.query}" if call.query else ""
         return URL(f"{_origin(node.url)}{call.path}{query}", encoded=True)
@@ -206,7 +208,7 @@ class PeerClient:
     def _proof(self, hop: Hop, method: str, url: URL) -> dict[str, str]:
         return hop.headers(self._secret, method, url.raw_path_qs)
 
-    async def _request(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+    async def _request(self, node: Node, call: PeerCall, hop: Hop) -> aiohttp.ClientResponse:
         url = self._url(node, call)
         headers = {**call.headers, **self._proof(hop, call.method, url)}
         body: Any = call.body

@@ -20,7 +20,7 @@ from openwx.accounts.manager import chosen
 from openwx.api.answers import Answer
 from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
-from openwx.api.peers.call import Call
+from openwx.api.peers.call import PeerCall
 from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient, Refusing, outcome_of
 from openwx.api.peers.hop import refusal_in
 from openwx.api.peers.relay import PeerStream
@@ -127,7 +127,7 @@ class Forwarding:
     async def respond(
         self,
         request: web.BaseRequest,
-        call: Call,
+        call: PeerCall,
         owner: Owner,
         headers: dict[str, str],
         may_continue: MayContinue,
@@ -148,7 +148,7 @@ class Forwarding:
             self._streams.discard(answered.response)
             answered.end()
 
-    async def answer(self, call: Call, owner: Owner) -> Answer:
+    async def answer(self, call: PeerCall, owner: Owner) -> Answer:
         """Make a call that came over a WebSocket, and return its answer. Raise CallerError."""
         answered, _ = await self._answered(call, owner, lambda: False)
         try:
@@ -160,7 +160,7 @@ class Forwarding:
         content_type = answered.response.headers.get(hdrs.CONTENT_TYPE, "")
         return Answer(body, answered.status, content_type)
 
-    def stream(self, call: Call, owner: Owner) -> PeerStream:
+    def stream(self, call: PeerCall, owner: Owner) -> PeerStream:
         """Return the owner's stream, for a WebSocket."""
 
         async def connect(owner: Owner) -> aiohttp.ClientWebSocketResponse:
@@ -181,7 +181,7 @@ class Forwarding:
 
         return PeerStream(connected, self._why_ended)
 
-    def _give_back(self, call: Call, owner: Owner, name: str) -> None:
+    def _give_back(self, call: PeerCall, owner: Owner, name: str) -> None:
         """Give back what was taken for a caller who has left. It goes on where the call is cancelled meanwhile."""
 
         async def give() -> None:
@@ -196,7 +196,7 @@ class Forwarding:
         giving.add_done_callback(self._giving.discard)
 
     async def _answered(
-        self, call: Call, owner: Owner, is_gone: Callable[[], bool]
+        self, call: PeerCall, owner: Owner, is_gone: Callable[[], bool]
     ) -> tuple[Answered, Owner]:
         is_again = False
 
@@ -217,7 +217,7 @@ class Forwarding:
 
     async def _insist(
         self,
-        call: Call,
+        call: PeerCall,
         owner: Owner,
         ask: Callable[[Owner], Awaitable[T]],
         is_gone: Callable[[], bool],
@@ -264,7 +264,7 @@ class Forwarding:
         return "the node that ran the account does not answer any more"
 
 
-def _require_whole(call: Call) -> None:
+def _require_whole(call: PeerCall) -> None:
     """Raise CallerError where it was the body that failed."""
     if isinstance(call.body, Spool) and call.body.error is not None:
         raise call.body.error
@@ -274,7 +274,7 @@ def _is_gone(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _failed(call: Call, why: Exception, *, is_unknown: bool) -> CallerError:
+def _failed(call: PeerCall, why: Exception, *, is_unknown: bool) -> CallerError:
     if is_unknown and not call.only_reads:
         words = (
             f"the node that runs {call.account} was lost during the call: the outcome is unknown"

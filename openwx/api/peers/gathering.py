@@ -15,7 +15,7 @@ from openwx import metrics
 from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
 from openwx.api.peers.answer import begin
-from openwx.api.peers.call import Call
+from openwx.api.peers.call import PeerCall
 from openwx.api.peers.client import Lost, NotAsked, PeerClient, Refusing, outcome_of
 from openwx.api.peers.hop import Hop
 from openwx.cluster.directory import Directory
@@ -76,7 +76,7 @@ class Gathering:
             accounts=names,
             address="",
         )
-        call = Call(
+        call = PeerCall(
             account="",
             caller=caller,
             address="",
@@ -100,7 +100,7 @@ class Gathering:
             one.account: one for one in clients if one.account in names and one.node == node.node
         }
 
-    async def _clients(self, node: Node, call: Call, hop: Hop) -> list[ListedClient]:
+    async def _clients(self, node: Node, call: PeerCall, hop: Hop) -> list[ListedClient]:
         response = await self._client.ask_node(node, call, hop)
         try:
             answered = await begin(response)

@@ -18,7 +18,7 @@ from openwx.api.callers import Caller, Scope
 from openwx.api.elsewhere import Whereabouts
 from openwx.api.parameters import JSON, RequestParams
 from openwx.api.peers.answer import MayContinue, for_ever
-from openwx.api.peers.call import Call, headers_of, query_of
+from openwx.api.peers.call import PeerCall, headers_of, query_of
 from openwx.api.peers.forwarding import Forwarding
 from openwx.api.peers.gathering import Gathering
 from openwx.api.peers.relay import PeerStream
@@ -84,7 +84,7 @@ class Hops:
     async def respond(
         self,
         request: web.Request,
-        call: Call,
+        call: PeerCall,
         to: Destination,
         origin: str | None,
         may_continue: MayContinue = for_ever,
@@ -97,13 +97,13 @@ class Hops:
             request, call, to.owner, cors_headers(origin), may_continue
         )
 
-    async def answer(self, call: Call, to: Destination, params: RequestParams) -> Answer:
+    async def answer(self, call: PeerCall, to: Destination, params: RequestParams) -> Answer:
         """Make a call with these parameters that came over a WebSocket. Raise CallerError."""
         body = msgspec.json.encode(params.texts)
         call = replace(call, method="POST", query="", headers=_JSON, body=body)
         return await self._forwarding.answer(call, to.owner)
 
-    def stream(self, call: Call, to: Destination) -> PeerStream:
+    def stream(self, call: PeerCall, to: Destination) -> PeerStream:
         """Return the owner's stream, for a WebSocket."""
         return self._forwarding.stream(call, to.owner)
 
@@ -114,10 +114,10 @@ class Hops:
 
     def page(
         self, request: web.Request, caller: Caller, to: Destination, body: Spool | None
-    ) -> Call:
+    ) -> PeerCall:
         """Return the request for a page of the console as it is forwarded. Its form was judged."""
         only_reads = request.method != hdrs.METH_POST
-        return Call(
+        return PeerCall(
             account=to.account,
             caller=caller,
             address=self._access.address(request),
@@ -140,11 +140,11 @@ class Hops:
         to: Destination,
         texts: Mapping[str, str],
         body: Spool | None = None,
-    ) -> Call:
+    ) -> PeerCall:
         """Return a call as it is forwarded. CallerError -8 where the caller may not make it."""
         scope = row.scope_of(texts)
         caller.require(scope)
-        return Call(
+        return PeerCall(
             account=to.account,
             caller=caller,
             address=self._access.address(request),

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from openwx.cli.cluster.balance import Move, next_move
+from openwx.cli.cluster.shared import SharedJournal
 from openwx.cli.cluster.status import owned_by
-from openwx.cli.cluster.visit import Visit
 from openwx.cli.status import counted
 from openwx.errors import OpenwxError
 from openwx.store.records import ClusterView, Node
@@ -23,66 +23,66 @@ class NotDone(OpenwxError):
     """The nodes did not do it, or cannot; the text says why."""
 
 
-async def move(visit: Visit, account: str, node: str) -> str:
+async def move(shared: SharedJournal, account: str, node: str) -> str:
     """Have an account run on a node, and return what was done. Raise ``NotDone``."""
-    view = await visit.ownership.view()
+    view = await shared.ownership.view()
     source = _owner(view, account)
     if source == node:
         return f"{account} is on {node} already"
     target = _member(view, node)
     _require_movable(view, account)
     _require_room(view, target)
-    await _hand_over(visit, Move(account, source or "no node", node))
+    await _hand_over(shared, Move(account, source or "no node", node))
     return f"{account} is on {node} now"
 
 
-async def rebalance(visit: Visit, say: Say) -> str:
+async def rebalance(shared: SharedJournal, say: Say) -> str:
     """Move idle accounts, one at a time, until no node has many more than another. Raise ``NotDone``."""
     moved = 0
     busy: list[str] = []
-    while step := next_move(await visit.ownership.view(), busy):
-        if any(await visit.journal.unfinished(step.account)):
+    while step := next_move(await shared.ownership.view(), busy):
+        if any(await shared.journal.unfinished(step.account)):
             busy.append(step.account)
             continue
-        await _hand_over(visit, step)
+        await _hand_over(shared, step)
         say(f"{step.account}: from {step.source} to {step.target}")
         moved += 1
-    if busy and next_move(await visit.ownership.view()):
+    if busy and next_move(await shared.ownership.view()):
         words = f"{counted(moved, 'account is', 'accounts are')} moved; busy, so they stay: {', '.join(busy)}"
         raise NotDone(words)
     return f"{counted(moved, 'account is', 'accounts are')} moved" if moved else "nothing to move"
 
 
-async def drain(visit: Visit, node: str) -> str:
+async def drain(shared: SharedJournal, node: str) -> str:
     """Have a node hand over all of its accounts, and take none. Return what was done. Raise ``NotDone``."""
-    _member(await visit.ownership.view(), node)
-    await visit.ownership.set_draining(node, is_draining=True)
+    _member(await shared.ownership.view(), node)
+    await shared.ownership.set_draining(node, is_draining=True)
     started = time.monotonic()
     while True:
-        view = await visit.ownership.view()
+        view = await shared.ownership.view()
         if not (left := owned_by(view)[node]):
             return f"{node} runs no accounts now, and takes none until: openwx cluster drain {node} --undo"
         if time.monotonic() - started > PATIENCE_S:
             have = counted(left, "account", "accounts")
             words = "; no other node takes accounts" if not _takers(view, node) else ""
             raise NotDone(f"{node} drains, and still runs {have} after {PATIENCE_S:.0f} s{words}")
-        await visit.ownership.until_hinted(LOOK_EVERY_S)
+        await shared.ownership.until_hinted(LOOK_EVERY_S)
 
 
-async def undrain(visit: Visit, node: str) -> str:
+async def undrain(shared: SharedJournal, node: str) -> str:
     """Let a node take accounts again, also one that does not run now. Raise ``NotDone``."""
-    if not await visit.ownership.set_draining(node, is_draining=False):
-        raise _no_member(await visit.ownership.view(), node)
+    if not await shared.ownership.set_draining(node, is_draining=False):
+        raise _no_member(await shared.ownership.view(), node)
     return f"{node} takes accounts again; it gets new ones, and others by: openwx cluster rebalance"
 
 
-async def _hand_over(visit: Visit, step: Move) -> None:
+async def _hand_over(shared: SharedJournal, step: Move) -> None:
     """Name the next owner, and wait until it is the owner. Raise ``NotDone``: nothing happens later, either."""
-    if not await visit.ownership.assign(step.account, step.target):
+    if not await shared.ownership.assign(step.account, step.target):
         raise NotDone(f"there is no account {step.account} any more")
     started = time.monotonic()
     while True:
-        view = await visit.ownership.view()
+        view = await shared.ownership.view()
         owner = _owner(view, step.account)
         if owner == step.target:
             return
@@ -94,11 +94,11 @@ async def _hand_over(visit: Visit, step: Move) -> None:
             )
             raise NotDone(words)
         if time.monotonic() - started > PATIENCE_S:
-            await visit.ownership.assign(step.account, "")
+            await shared.ownership.assign(step.account, "")
             where = f"on {owner}" if owner else "without a node"
             words = f"{step.account} is still {where} after {PATIENCE_S:.0f} s; see the log of {step.target}"
             raise NotDone(words)
-        await visit.ownership.until_hinted(LOOK_EVERY_S)
+        await shared.ownership.until_hinted(LOOK_EVERY_S)
 
 
 def _owner(view: ClusterView, account: str) -> str:

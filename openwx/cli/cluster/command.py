@@ -7,7 +7,7 @@ import asyncio
 
 from openwx.cli.cluster import change, status
 from openwx.cli.cluster.arguments import require_names
-from openwx.cli.cluster.visit import Visit, require_shared, visiting
+from openwx.cli.cluster.shared import SharedJournal, open_shared, require_shared
 from openwx.cli.shell import output
 from openwx.config import Settings
 from openwx.safetext import one_line
@@ -28,15 +28,15 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def _main(settings: Settings, args: argparse.Namespace) -> int:
-    async with visiting(settings) as visit:
+    async with open_shared(settings) as shared:
         if args.do == "status":
-            return await _status(visit, as_json=args.json)
-        _tell(args, await _change(visit, settings, args), code=DONE)
+            return await _status(shared, as_json=args.json)
+        _tell(args, await _change(shared, settings, args), code=DONE)
         return DONE
 
 
-async def _status(visit: Visit, *, as_json: bool) -> int:
-    view = await visit.ownership.view()
+async def _status(shared: SharedJournal, *, as_json: bool) -> int:
+    view = await shared.ownership.view()
     if as_json:
         output.indented_json(status.as_json(view))
     else:
@@ -44,19 +44,19 @@ async def _status(visit: Visit, *, as_json: bool) -> int:
     return NOT_DONE if status.unowned(view) else DONE
 
 
-async def _change(visit: Visit, settings: Settings, args: argparse.Namespace) -> str:
+async def _change(shared: SharedJournal, settings: Settings, args: argparse.Namespace) -> str:
     match args.do:
         case "move":
             account, node = args.names
-            return await change.move(visit, account, node)
+            return await change.move(shared, account, node)
         case "rebalance":
             return await change.rebalance(
-                visit, lambda words: None if args.json else output.line(words)
+                shared, lambda words: None if args.json else output.line(words)
             )
         case _:
             (node,) = args.names or [settings.cluster.node]
             work = change.undrain if args.undo else change.drain
-            return await work(visit, node)
+            return await work(shared, node)
 
 
 def _tell(args: argparse.Namespace, words: str, *, code: int) -> None:

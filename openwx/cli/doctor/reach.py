@@ -25,7 +25,7 @@ from openwx.reporter import tls
 from openwx.reporter.post import address_of
 from openwx.transports.hosts import HOSTS
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import Sessions, connect_s
+from openwx.transports.sessions import HttpSessions, connect_s
 
 TIMEOUT_S = 10.0
 SLOW_S = 2.0
@@ -77,7 +77,7 @@ async def everything(settings: Settings) -> list[Finding]:
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     headers = {"User-Agent": f"openwx/{__version__}"}
     proxies = {None, *(one.proxy for one in each)}
-    sessions = {proxy: Sessions(connector, proxy, headers=headers) for proxy in proxies}
+    sessions = {proxy: HttpSessions(connector, proxy, headers=headers) for proxy in proxies}
     try:
         wechat, theirs = await asyncio.gather(
             asyncio.gather(*(_ask(sessions[one.proxy], "GET", one.url) for one in each)),
@@ -105,7 +105,7 @@ async def everything(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _ask_target(http: Sessions, target: Target) -> Reached | Unreached:
+async def _ask_target(http: HttpSessions, target: Target) -> Reached | Unreached:
     try:
         trusted = tls.trusted(target.ca, verify=target.verify)
         return await _ask(http, "OPTIONS", address_of(target), trusted, target.headers)
@@ -126,7 +126,7 @@ def _origins(settings: Settings, name: str) -> list[Origin]:
 
 
 async def _ask(
-    http: Sessions,
+    http: HttpSessions,
     method: str,
     url: str | URL,
     trusted: ssl.SSLContext | bool = True,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from openwx import __version__
+from openwx.cli.cluster.shared import open_shared
 from openwx.cli.cluster.status import unowned
-from openwx.cli.cluster.visit import visiting
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
-from openwx.cluster.secret import strangers
+from openwx.cluster.secret import with_other_secret
 from openwx.config import Listen, Settings
 from openwx.config.addresses import host_name
 from openwx.errors import ConfigError
@@ -131,8 +131,8 @@ def _schema(settings: Settings, found: Examination) -> Iterator[Finding]:
 
 async def _nodes(settings: Settings, runs_here: bool) -> list[Finding]:
     try:
-        async with visiting(settings) as visit:
-            view = await visit.ownership.view()
+        async with open_shared(settings) as shared:
+            view = await shared.ownership.view()
     except ConfigError as error:
         return [problem("nodes", str(error), "check again in a moment")]
     missing = [] if view.accounts else _not_copied(settings)
@@ -157,7 +157,7 @@ def _names(settings: Settings, view: ClusterView, runs_here: bool) -> Iterator[F
     if mine in names and not runs_here:
         words = f"a node {mine} runs, but not with data_dir {settings.data_dir}, unless it was killed just now"
         yield warning("nodes", words, "give each node a name of its own: node under [cluster]")
-    for name in strangers(view, settings.cluster.secret):
+    for name in with_other_secret(view, settings.cluster.secret):
         words = f"{name} has another cluster.secret: neither node forwards calls to the other"
         yield problem("nodes", words, "give all nodes the same secret under [cluster]")
     others = sorted(f"{one.node} {one.version}" for one in view.nodes if one.version != __version__)

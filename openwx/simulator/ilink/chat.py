@@ -43,6 +43,9 @@ class Chat:
         self.unread = 0
         self._registry = registry
 
+    def __str__(self) -> str:
+        return self.name
+
     def __repr__(self) -> str:
         return f"<Chat of {self.name} with a bot of {self.account.name}>"
 

@@ -19,15 +19,6 @@ _SAYING = (
 _KNOWN = ("account", "person", "item_type")
 
 
-async def _inbox(request: ControlRequest) -> list[BotMessage]:
-    chat, wanted = request.known_clawbot, request.count("n", 0) or 0
-    timeout_s = request.number("timeout_s", 10)
-    await request.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
-    if len(chat.inbox) < wanted:
-        raise TimeoutError(f"{chat.name} heard {len(chat.inbox)} of {wanted} messages")
-    return chat.inbox
-
-
 def _sends_item(request: ControlRequest) -> Written:
     """Send an item of any type; all other parameters are its members."""
     item = {name: value for name, value in request.params.items() if name not in _KNOWN}
@@ -68,7 +59,7 @@ def _bot(request: ControlRequest) -> Bot:
 
 GETS: dict[str, Action] = {
     "clawbot": lambda request: request.known_clawbot,
-    "clawbot/inbox": _inbox,
+    "clawbot/inbox": lambda request: request.inbox_of(request.known_clawbot),
     "clawbot/sent": lambda request: request.account.clawbot.sent,
     "clawbot/updates": _updates,
     "ilink/options": lambda request: dataclasses.asdict(request.world.ilink.options),

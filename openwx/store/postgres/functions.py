@@ -49,6 +49,15 @@ END
 $$;
 """  # noqa: S608 - ours
 
+# The fence: of each account that is written for, this process has the term that it claimed, and the unit is a new one.
+_IN_THESE_TERMS = f"""\
+    FROM (SELECT * FROM unnest(terms) ORDER BY account) q
+    WHERE a.account = q.account AND a.incarnation = me AND a.epoch = q.epoch AND a.unit < q.unit;
+    GET DIAGNOSTICS counted = ROW_COUNT;
+    IF counted <> cardinality(terms) THEN
+        RAISE EXCEPTION 'another owner, another term, or written before' USING ERRCODE = '{FENCED}';
+    END IF;"""  # noqa: S608 - ours
+
 # Rows that exist are changed one by one, each found by its key. In one statement for all of them, the planner would
 # read all that waits for each of them: it plans when little waits, and keeps the plan when much does.
 #
@@ -73,12 +82,7 @@ DECLARE
 BEGIN
     UPDATE accounts a SET unit = q.unit, last_report = greatest(a.last_report, q.last_report),
         last_send = greatest(a.last_send, q.last_send)
-    FROM (SELECT * FROM unnest(terms) ORDER BY account) q
-    WHERE a.account = q.account AND a.incarnation = me AND a.epoch = q.epoch AND a.unit < q.unit;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> cardinality(terms) THEN
-        RAISE EXCEPTION 'another owner, another term, or written before' USING ERRCODE = '{FENCED}';
-    END IF;
+{_IN_THESE_TERMS}
     reports_stored := 0;
     sends_stored := 0;
     IF cardinality(new_reports) > 0 THEN
@@ -202,12 +206,7 @@ DECLARE
     counted integer;
 BEGIN
     UPDATE accounts a SET unit = q.unit, ruled_out = q.unit
-    FROM (SELECT * FROM unnest(terms) ORDER BY account) q
-    WHERE a.account = q.account AND a.incarnation = me AND a.epoch = q.epoch AND a.unit < q.unit;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> cardinality(terms) THEN
-        RAISE EXCEPTION 'another owner, another term, or written before' USING ERRCODE = '{FENCED}';
-    END IF;
+{_IN_THESE_TERMS}
 END
 $$;
 """  # noqa: S608 - ours

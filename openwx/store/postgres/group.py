@@ -50,7 +50,7 @@ class Stored(msgspec.Struct, frozen=True):
     dropped: Collection[DeliveryKey] = ()
 
 
-class Group:
+class BatchGroup:
     """Batches for one statement. It is sent as it is until its outcome is known."""
 
     def __init__(self, incarnation: UUID, clock: Callable[[], float]) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from openwx import unwanted
+from openwx.cancelling import cancel_and_close
 from openwx.store.base import JournalError
 
 
@@ -78,7 +78,7 @@ async def _first_of(tries: list[asyncio.Future[asyncpg.Connection]]) -> asyncpg.
                     return one.result()
     finally:  # without a pause, in which a cancellation could lose what has been made
         for one in tries:
-            unwanted.end(one, asyncpg.Connection.terminate)
+            cancel_and_close(one, asyncpg.Connection.terminate)
     errors = [error for one in tries if (error := one.exception()) is not None]
     # A host that is away says less than one that refuses.
     raise next((one for one in errors if not isinstance(one, OSError)), errors[-1])

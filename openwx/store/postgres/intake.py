@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from openwx.domain.names import LONGEST_NAME, bounded
+from openwx.domain.names import as_name, is_too_long
 from openwx.store.base import JournalError
 from openwx.store.records import AccountRecord
 
@@ -86,6 +86,5 @@ class Intake:
 def _encoded(column: str, value: Any) -> Any:
     if value is None or column not in _TEXTS | _NAMES:
         return value
-    encoded: bytes = value.encode()
-    is_too_long = column in _NAMES and len(encoded) > LONGEST_NAME
-    return bounded(value).encode() if is_too_long else encoded
+    name = as_name(value) if column in _NAMES and is_too_long(value) else value
+    return name.encode()

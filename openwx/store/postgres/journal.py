@@ -17,7 +17,7 @@ from openwx.errors import LeaseLost
 from openwx.lease import Lease
 from openwx.steady import steady
 from openwx.store.base import MAX_SEQ, JournalError
-from openwx.store.batches import require_names
+from openwx.store.batches import require_short_names
 from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check
@@ -165,7 +165,7 @@ class PostgresJournal(ByCondition):
 
     async def write(self, batch: WriteBatch) -> WriteResult:
         self._require_open()
-        require_names(batch)
+        require_short_names(batch)
         self._terms.of(batch.account)
         self._condition.require()
         return await self._writer.write(batch)

@@ -19,7 +19,7 @@ from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres import queries
 from openwx.store.postgres.connections import Address, Lost, Unreachable, WriterConnection
 from openwx.store.postgres.errors import Effect, effect_of, worded
-from openwx.store.postgres.group import Entry, Group, Id, Stored
+from openwx.store.postgres.group import BatchGroup, Entry, Id, Stored
 from openwx.store.postgres.statement import RULE_OUT, WRITE
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.waiting import Statement, Waiting
@@ -64,7 +64,7 @@ class Settler:
         if self._connection is not None:
             await self._connection.close()
 
-    async def settle(self, group: Group) -> None:
+    async def settle(self, group: BatchGroup) -> None:
         """Write a group, and tell its callers how it ended: as soon as that is certain, not before."""
         try:
             await self._until_certain(group)
@@ -72,7 +72,7 @@ class Settler:
             log.exception("the journal's writer failed")
             group.fail(InDoubt(f"it is not known whether this was written: {error}"))
 
-    async def _until_certain(self, group: Group) -> None:
+    async def _until_certain(self, group: BatchGroup) -> None:
         in_doubt = False
         while group.entries:
             try:
@@ -99,7 +99,9 @@ class Settler:
                 )
                 return
 
-    async def _tell(self, connection: WriterConnection, group: Group, *, in_doubt: bool) -> bool:
+    async def _tell(
+        self, connection: WriterConnection, group: BatchGroup, *, in_doubt: bool
+    ) -> bool:
         """Send a group once. Return whether its end is known, and its callers told. Raise ``Lost``."""
         try:
             within_s = self._patience_s + group.size / MIN_BYTES_A_SECOND
@@ -130,7 +132,7 @@ class Settler:
         return True
 
     async def _tell_fenced(
-        self, connection: WriterConnection, group: Group, *, in_doubt: bool
+        self, connection: WriterConnection, group: BatchGroup, *, in_doubt: bool
     ) -> bool:
         """Find out why a group was not written: it was before, or was ruled out, or accounts have other owners."""
         of = (group.accounts, group.incarnation)
@@ -159,7 +161,7 @@ class Settler:
         group.succeed(stored)
         return True
 
-    def _terms_lost(self, group: Group, lost: set[str], *, in_doubt: bool) -> None:
+    def _terms_lost(self, group: BatchGroup, lost: set[str], *, in_doubt: bool) -> None:
         names = ", ".join(sorted(lost))
         log.error("%s: another process has taken the account: nothing more is written here", names)
         words = "another process has taken the account"
@@ -173,7 +175,7 @@ class Settler:
             metrics.FENCED.inc()
         group.remove(lost, error)
 
-    async def _is_ruled_out(self, group: Group) -> bool:
+    async def _is_ruled_out(self, group: BatchGroup) -> bool:
         """Use up the units of a group, so that it can never be written; unless it was. Raise ``Lost``."""
         try:
             connection = await self._connected()  # an error may have ended the former one
@@ -184,7 +186,7 @@ class Settler:
             raise Lost(worded(error)) from error
         return True
 
-    async def _tell_refused(self, group: Group, error: Exception) -> None:
+    async def _tell_refused(self, group: BatchGroup, error: Exception) -> None:
         if effect_of(error) in (Effect.REFUSED, Effect.BROKEN):
             refused = JournalError(f"the journal failed: {worded(error)}")
             self._condition.failed(refused, group.size)
@@ -196,14 +198,14 @@ class Settler:
             group.fail(invalid)
         else:
             for entry in group.entries:
-                alone = Group(group.incarnation, self._clock)
+                alone = BatchGroup(group.incarnation, self._clock)
                 add(alone, entry, self._terms)
                 await self.settle(alone)
 
     async def _stored(
         self,
         connection: WriterConnection,
-        group: Group,
+        group: BatchGroup,
         *,
         reports: Sequence[Id],
         sends: Sequence[Id],
@@ -310,7 +312,7 @@ class Settler:
         return self.ends_at is not None and asyncio.get_running_loop().time() >= self.ends_at
 
 
-def add(group: Group, entry: Entry, terms: Terms) -> None:
+def add(group: BatchGroup, entry: Entry, terms: Terms) -> None:
     """Add a batch to a group, or fail it."""
     if not terms.has(entry.batch.account, entry.term):
         entry.fail(LeaseLost("this process does not own the account any more"))

@@ -11,7 +11,7 @@ import asyncpg
 from openwx.store.base import InDoubt, JournalError
 from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres.connections import Address
-from openwx.store.postgres.group import Entry, Group
+from openwx.store.postgres.group import BatchGroup, Entry
 from openwx.store.postgres.settling import Settler, add
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.waiting import Job, Statement, Waiting
@@ -107,7 +107,11 @@ class Writer:
                     await settler.probe()
 
     async def _do_next(self, first: Job) -> None:
-        job = first if isinstance(first, Statement) else Group(self._terms.incarnation, self._clock)
+        job = (
+            first
+            if isinstance(first, Statement)
+            else BatchGroup(self._terms.incarnation, self._clock)
+        )
         try:
             if isinstance(job, Statement):
                 self._waiting.take()
@@ -120,7 +124,7 @@ class Writer:
             job.fail(InDoubt("it is not known whether this was written: the journal has ended"))
             raise
 
-    def _fill(self, group: Group) -> None:
+    def _fill(self, group: BatchGroup) -> None:
         while self._waiting:
             entry = self._waiting.first
             if isinstance(entry, Statement) or not group.fits(entry.batch):

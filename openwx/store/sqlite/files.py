@@ -16,10 +16,10 @@ SCARCE_BYTES = 1024 * 1024
 
 _Identity = tuple[int, int]
 """Device and inode."""
-_UNREADABLE = (-1, -1)
+_NO_ACCESS = (-1, -1)
 
 
-class Files:
+class DatabaseFiles:
     """The journal's files at ``path``, and others ``beside`` them that are needed, too. All calls block."""
 
     def __init__(self, path: Path, beside: Iterable[Path] = ()) -> None:
@@ -71,5 +71,5 @@ def _identity(path: Path) -> _Identity | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return _UNREADABLE
+        return _NO_ACCESS
     return status.st_dev, status.st_ino

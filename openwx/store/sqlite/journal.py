@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar, cast
 
 from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, InDoubt, JournalError
-from openwx.store.batches import MAX_BATCHES, require_names
+from openwx.store.batches import MAX_BATCHES, require_short_names
 from openwx.store.condition import PROBE_EVERY_S, ByCondition
 from openwx.store.pruning import prune_account
 from openwx.store.records import (
@@ -33,7 +33,7 @@ from openwx.store.records import (
 )
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.executor import Abandoned, Worker
-from openwx.store.sqlite.files import Files
+from openwx.store.sqlite.files import DatabaseFiles
 from openwx.store.sqlite.grouping import AccountChange, Write, size_of
 from openwx.store.sqlite.queries import (
     Probe,
@@ -70,7 +70,7 @@ class SQLiteJournal(ByCondition):
         self.visits = None
         """One process uses it: the journal's folder is locked."""
         self._clock = clock
-        self._files = Files(path, beside)
+        self._files = DatabaseFiles(path, beside)
         self._transactions = Transactions(path, clock, self._files)
         self._worker = Worker(self._transactions, name="journal", max_batch=MAX_BATCHES)
         self._is_open = False
@@ -113,7 +113,7 @@ class SQLiteJournal(ByCondition):
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        require_names(batch)
+        require_short_names(batch)
         return cast("WriteResult", await self._write(batch))
 
     async def _write(self, what: Write) -> WriteResult | None:

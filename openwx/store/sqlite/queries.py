@@ -20,7 +20,7 @@ from openwx.store.records import (
     Send,
     StoredReport,
 )
-from openwx.store.sqlite.files import Files
+from openwx.store.sqlite.files import DatabaseFiles
 
 SLICE = 1000
 """Rows deleted, or pages given back, in one transaction."""
@@ -259,7 +259,7 @@ class Vacuum:
 class Probe:
     """Checks whether the journal can be written. ``failed``: bytes of the writes that failed; None if none did."""
 
-    def __init__(self, files: Files, failed: int | None, busy_timeout_s: float) -> None:
+    def __init__(self, files: DatabaseFiles, failed: int | None, busy_timeout_s: float) -> None:
         self._files = files
         self._failed = failed
         self._busy_timeout_s = busy_timeout_s

@@ -16,7 +16,7 @@ from typing import Any
 from openwx.store.base import InDoubt, InvalidBatch, JournalError
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult
-from openwx.store.sqlite.files import Files
+from openwx.store.sqlite.files import DatabaseFiles
 from openwx.store.sqlite.grouping import WRITES, groups_of
 from openwx.store.sqlite.schema import connect, not_opened
 from openwx.store.sqlite.tables import Tables
@@ -36,7 +36,7 @@ makes the others valid. What is done after that, such as the fsync, fails in oth
 class Transactions(BatchExecutor):
     """The connection, used by the journal's thread alone."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], files: Files) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], files: DatabaseFiles) -> None:
         self._path = path
         self._clock = clock
         self._files = files

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.errors import CallerError, Code
 from openwx.transports.base import Capability, ChangeSink, Joined
-from openwx.transports.ilink.client import Client
+from openwx.transports.ilink.client import ILinkClient
 
 KIND = "ilink"
 
@@ -25,7 +25,7 @@ class ILinkContactActions:
 
     pending = 0
 
-    def __init__(self, client: Client, changes: ChangeSink) -> None:
+    def __init__(self, client: ILinkClient, changes: ChangeSink) -> None:
         self._client = client
         self._changes = changes
 

@@ -45,7 +45,7 @@ NOTIFY_S = 10.0
 """The time-out of ``notifystart`` and ``notifystop``, in seconds."""
 
 
-class Client:
+class ILinkClient:
     """One account's bot. ``run`` never returns by itself."""
 
     def __init__(self, http: Http, *, pace: Timing, limiter: RateLimiter) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 BLOCK = 16
 """Length of a block, and of a key, in bytes."""
-UNREADABLE = ""
+INVALID_KEY = ""
 """The key of a file whose key makes no sense."""
 
 _HEX = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
@@ -25,24 +25,24 @@ class CipherError(Exception):
 
 
 def key_in(hexadecimal: Any, encoded: Any) -> str | None:
-    """Return a file's key in hexadecimal, None where there is none, ``UNREADABLE`` where it makes no sense.
+    """Return a file's key in hexadecimal, None where there is none, ``INVALID_KEY`` where it makes no sense.
 
     ``hexadecimal`` counts if it is there. ``encoded`` is base64 of the key, or of its hexadecimal digits: both occur.
     """
     if isinstance(hexadecimal, str) and _HEX.fullmatch(hexadecimal.strip()):
         return hexadecimal.strip().lower()
     if not encoded:
-        return UNREADABLE if hexadecimal else None
+        return INVALID_KEY if hexadecimal else None
     if not isinstance(encoded, str) or len(encoded) > 200:
-        return UNREADABLE
+        return INVALID_KEY
     try:
         key = base64.b64decode(encoded.strip() + "=" * (-len(encoded.strip()) % 4))
     except (binascii.Error, ValueError):
-        return UNREADABLE
+        return INVALID_KEY
     if len(key) == BLOCK:
         return key.hex()
     written = key.decode("latin-1")
-    return written.lower() if _HEX.fullmatch(written) else UNREADABLE
+    return written.lower() if _HEX.fullmatch(written) else INVALID_KEY
 
 
 def encoded_key(key: bytes) -> str:

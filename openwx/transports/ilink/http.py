@@ -1,5 +1,5 @@
 """Sends every ``Call`` to the iLink bot API, and the bytes of media to and from its CDN. Converts all foreign
-exceptions to openwx's own. ``Client`` and ``Transfer`` have one between them.
+exceptions to openwx's own. ``ILinkClient`` and ``Transfer`` have one between them.
 """
 
 import base64
@@ -21,7 +21,7 @@ from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
 from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import HeldBackError, Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, HttpSessions, connect_s, read_answer
 
 CLIENT_VERSION = "2.4.9"
 """The version of the official client that openwx speaks like. With one that is too old, the phone says after the scan
@@ -63,7 +63,7 @@ class Http:
     def __init__(self, way: Way) -> None:
         self.hosts = Hosts(way.base_url)
         self._timeout_s = way.timeout_s
-        self._http = Sessions(
+        self._http = HttpSessions(
             way.direct,
             way.proxy,
             gate=way.gate,
@@ -95,7 +95,7 @@ class Http:
 
         async def take(answer: aiohttp.ClientResponse) -> bytes:
             _require_ok(call.name, answer)
-            return await _read(call.name, answer)
+            return await read_answer(call.name, answer, LARGEST_ANSWER)
 
         data = await self._exchange(call.name, "POST" if post else "GET", url, options, take)
         reply = wire.decode(call.name, data, call.reply)
@@ -217,14 +217,3 @@ def _require_media(name: str, answer: aiohttp.ClientResponse) -> None:
         code = wire.whole(answer.headers.get("x-error-code", ""))
         words = wire.text(answer.headers.get("x-error-message", ""), 1000)
         raise Rejected(name, code or answer.status, words or f"HTTP status {answer.status}")
-
-
-async def _read(name: str, answer: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.content.iter_any():
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            raise BadResponse(name, f"the answer is larger than {LARGEST_ANSWER} bytes")
-        parts.append(part)
-    return b"".join(parts)

@@ -1,4 +1,4 @@
-"""Makes messages and events of an answer of ``getupdates``. ``Client`` delivers them."""
+"""Makes messages and events of an answer of ``getupdates``. ``ILinkClient`` delivers them."""
 
 import logging
 import time

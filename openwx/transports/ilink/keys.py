@@ -1,5 +1,5 @@
 """The keys of received files by their MD5: a file that somebody sends again can come with a key that does not fit what
-the CDN has kept from the first time (report of 2026). Then the key of the first time does. ``Client`` notes
+the CDN has kept from the first time (report of 2026). Then the key of the first time does. ``ILinkClient`` notes
 them, ``Transfer`` asks for them.
 """
 

@@ -1,4 +1,4 @@
-"""Logs a bot in by a QR code, until its person has confirmed it. ``Client`` runs one ``LoginFlow`` for each login."""
+"""Logs a bot in by a QR code, until its person has confirmed it. ``ILinkClient`` has a ``LoginFlow`` for each login."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What an iLink account remembers over a restart, under names of its own in ``Batch.state``. ``Client`` keeps it.
+"""What an iLink account remembers over a restart, under names of its own in ``Batch.state``. ``ILinkClient`` keeps it.
 
 ``session``, ``cursor`` (of one bot), ``budgets`` (of one bot), ``people`` (of one person), ``repeats``,
 ``keys``.

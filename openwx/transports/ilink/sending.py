@@ -18,7 +18,7 @@ from openwx.errors import (
 )
 from openwx.transports.ilink import calls, wire
 from openwx.transports.ilink.budget import Reserved
-from openwx.transports.ilink.client import Client
+from openwx.transports.ilink.client import ILinkClient
 from openwx.transports.ilink.parts import parts_of
 
 log = logging.getLogger("openwx.send")
@@ -30,19 +30,19 @@ NOT_QUEUED = (
 )
 
 
-async def send_text(client: Client, to: str, text: str) -> str:
+async def send_text(client: ILinkClient, to: str, text: str) -> str:
     """Send a text, in parts if it is long; see ``Transport.send_text``."""
     return await _send_all(
         client, to, [{"type": calls.TEXT, "text_item": {"text": part}} for part in parts_of(text)]
     )
 
 
-async def send_item(client: Client, to: str, item: Mapping[str, Any]) -> str:
+async def send_item(client: ILinkClient, to: str, item: Mapping[str, Any]) -> str:
     """Send one item; see ``Transport.send_media``."""
     return await _send_all(client, to, [item])
 
 
-async def _send_all(client: Client, to: str, items: Sequence[Mapping[str, Any]]) -> str:
+async def _send_all(client: ILinkClient, to: str, items: Sequence[Mapping[str, Any]]) -> str:
     """Send items one after the other, with the interval between them. Return the id of the first."""
     if client.session is None:
         raise NotLoggedIn
@@ -61,7 +61,9 @@ async def _send_all(client: Client, to: str, items: Sequence[Mapping[str, Any]])
     return ids[0]
 
 
-async def _send_one(client: Client, to: str, item: Mapping[str, Any], reserved: Reserved) -> str:
+async def _send_one(
+    client: ILinkClient, to: str, item: Mapping[str, Any], reserved: Reserved
+) -> str:
     """Send one message. Raises ``Unreachable`` where nobody knows whether it arrived."""
     talk = client.memory.budgets.talk(to)
     try:

@@ -1,4 +1,4 @@
-"""What a login yields, as it is saved. ``Client`` keeps it, and builders of calls read it."""
+"""What a login yields, as it is saved. ``ILinkClient`` keeps it, and builders of calls read it."""
 
 import msgspec
 from yarl import URL

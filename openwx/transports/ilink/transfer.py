@@ -20,7 +20,7 @@ from openwx.localfile import ChangedError, open_regular
 from openwx.timing import Timing
 from openwx.transports.base import Write
 from openwx.transports.ilink import calls, crypt, silk, wire
-from openwx.transports.ilink.client import Client
+from openwx.transports.ilink.client import ILinkClient
 from openwx.transports.ilink.http import PIECE
 from openwx.transports.ilink.items import Source, source_of
 
@@ -53,7 +53,7 @@ class Uploaded(msgspec.Struct, frozen=True):
 class Transfer:
     """Uploads and downloads of one account."""
 
-    def __init__(self, client: Client, pace: Timing) -> None:
+    def __init__(self, client: ILinkClient, pace: Timing) -> None:
         self._client = client
         self._pace = pace
         self._voices = silk.Voices()

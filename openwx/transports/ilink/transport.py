@@ -23,7 +23,7 @@ from openwx.transports.base import (
 )
 from openwx.transports.ilink import sending
 from openwx.transports.ilink.actions import KIND, ILinkContactActions, not_supported
-from openwx.transports.ilink.client import Client
+from openwx.transports.ilink.client import ILinkClient
 from openwx.transports.ilink.http import Http
 from openwx.transports.ilink.memory import NAMES, Memory
 from openwx.transports.ilink.transfer import Transfer, item_of
@@ -44,7 +44,7 @@ class ILinkTransport:
 
     def __init__(self, name: str, http: Http, *, timing: Timing, limiter: RateLimiter) -> None:
         self._name = name
-        self._client = Client(http, pace=timing, limiter=limiter)
+        self._client = ILinkClient(http, pace=timing, limiter=limiter)
         self._transfer = Transfer(self._client, timing)
         self._actions: ILinkContactActions
 

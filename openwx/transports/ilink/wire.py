@@ -23,7 +23,7 @@ TOKEN_STALE = -14
 BAD_CALL = -2
 TOO_FAST = -12
 
-UNREADABLE = (*errors.UNREADABLE, ValueError)
+INVALID = (*errors.UNREADABLE, ValueError)
 """What decoding raises, that of the standard library included."""
 
 _WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
@@ -167,12 +167,12 @@ def decode(call: str, data: bytes, kind: type[T]) -> T:
     data = _shallow(data)
     try:
         return msgspec.json.decode(data, type=kind)
-    except UNREADABLE:
+    except INVALID:
         pass
     # Half of an emoji in one text must not make the whole answer unreadable for ever.
     try:
         return msgspec.json.decode(_repaired(data), type=kind)
-    except UNREADABLE as error:
+    except INVALID as error:
         raise BadResponse(call, f"no JSON that makes sense: {error}") from None
 
 
@@ -206,7 +206,7 @@ def read(raw: Raw, kind: type[T]) -> T | None:
     """Decode a message or an item; None where it makes no sense."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except UNREADABLE:
+    except INVALID:
         return None
 
 

@@ -12,7 +12,7 @@ import msgspec
 from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
 from openwx.domain.send_ids import new_send_id
-from openwx.domain.text import written
+from openwx.domain.text import encoded
 from openwx.errors import BadResponse, CallerError, Code, Rejected
 from openwx.timing import Timing
 from openwx.transports.base import ChangeSink, Joined
@@ -106,7 +106,7 @@ class WebContactActions:
             joining, _ = wire.each(reply.MemberList, wire.JoiningMember)
             members = [member.UserName for member in joining if member.UserName not in left_out]
             record = _with_members(id, [contacts.user.id, *members])
-            record.NickName = written(name)
+            record.NickName = encoded(name)
         if id not in contacts.groups:  # else the sync was quicker, and published it
             await self._publish(change, contacts.put_group(record))
 
@@ -188,7 +188,7 @@ class WebContactActions:
 
             await change.at_most_once(lambda s: group_calls.rename(s, group.id, name), is_renamed)
             if group.id in contacts.groups:
-                record = wire.Contact(group.id, NickName=written(name))
+                record = wire.Contact(group.id, NickName=encoded(name))
                 await self._publish(change, contacts.put_group(record))
 
     # -- people and chats ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 from openwx.transports.web import wire
 from openwx.transports.web.clock import now_ms
-from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.http import Call, post
 from openwx.transports.web.session import Session
 
 _ASK, _ACCEPT = 2, 3
@@ -25,14 +25,7 @@ def stick(session: Session, id: str, markname: str, *, on: bool) -> Call[wire.Re
 
 
 def _oplog(session: Session, **what: Any) -> Call[wire.Reply]:
-    return Call(
-        name="webwxoplog",
-        path=MAIN + "webwxoplog",
-        method="POST",
-        reply=wire.Reply,
-        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={"BaseRequest": session.base_request(), **what},
-    )
+    return post(session, "webwxoplog", wire.Reply, what)
 
 
 def ask(session: Session, id: str, words: str) -> Call[wire.Reply]:
@@ -46,20 +39,13 @@ def accept(session: Session, id: str, ticket: str) -> Call[wire.Reply]:
 
 
 def _verify(session: Session, opcode: int, id: str, ticket: str, words: str) -> Call[wire.Reply]:
-    return Call(
-        name="webwxverifyuser",
-        path=MAIN + "webwxverifyuser",
-        method="POST",
-        reply=wire.Reply,
-        query={"r": now_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "Opcode": opcode,
-            "VerifyUserListSize": 1,
-            "VerifyUserList": [{"Value": id, "VerifyUserTicket": ticket}],
-            "VerifyContent": words,
-            "SceneListCount": 1,
-            "SceneList": [_FROM_A_GROUP],
-            "skey": session.skey,
-        },
-    )
+    body = {
+        "Opcode": opcode,
+        "VerifyUserListSize": 1,
+        "VerifyUserList": [{"Value": id, "VerifyUserTicket": ticket}],
+        "VerifyContent": words,
+        "SceneListCount": 1,
+        "SceneList": [_FROM_A_GROUP],
+        "skey": session.skey,
+    }
+    return post(session, "webwxverifyuser", wire.Reply, body, r=now_ms())

@@ -8,26 +8,15 @@ from typing import Any
 
 from openwx.transports.web import wire
 from openwx.transports.web.clock import now_ms
-from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.http import Call, post
 from openwx.transports.web.session import Session
 
 
 def create(session: Session, ids: Iterable[str], name: str) -> Call[wire.CreateGroupReply]:
     """Create a group of the user and these friends; an empty name leaves it nameless."""
     entries = [{"UserName": id} for id in ids]
-    return Call(
-        name="webwxcreatechatroom",
-        path=MAIN + "webwxcreatechatroom",
-        method="POST",
-        reply=wire.CreateGroupReply,
-        query={"r": now_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "MemberCount": len(entries),
-            "MemberList": entries,
-            "Topic": name,
-        },
-    )
+    body = {"MemberCount": len(entries), "MemberList": entries, "Topic": name}
+    return post(session, "webwxcreatechatroom", wire.CreateGroupReply, body, r=now_ms())
 
 
 def add(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
@@ -50,11 +39,5 @@ def rename(session: Session, group_id: str, name: str) -> Call[wire.MembersReply
 
 
 def _update(session: Session, group_id: str, fun: str, **what: Any) -> Call[wire.MembersReply]:
-    return Call(
-        name="webwxupdatechatroom",
-        path=MAIN + "webwxupdatechatroom",
-        method="POST",
-        reply=wire.MembersReply,
-        query={"fun": fun, "lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={"BaseRequest": session.base_request(), "ChatRoomName": group_id, **what},
-    )
+    body = {"ChatRoomName": group_id, **what}
+    return post(session, "webwxupdatechatroom", wire.MembersReply, body, fun=fun)

@@ -20,7 +20,7 @@ from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
 from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import HeldBackError, Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, HttpSessions, connect_s, read_answer
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import Cookie, Session
@@ -68,6 +68,20 @@ class Call(msgspec.Struct, Generic[R], frozen=True):
     """The longest pause within an answer, in seconds."""
 
 
+def post(
+    session: Session, name: str, reply: type[R], body: Mapping[str, Any], **query: str | int
+) -> Call[R]:
+    """Return a call as most are: a POST of JSON that names its session twice."""
+    return Call(
+        name=name,
+        path=MAIN + name,
+        method="POST",
+        reply=reply,
+        query={**query, "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={"BaseRequest": session.base_request(), **body},
+    )
+
+
 class Http:
     """The HTTP client of one account, with its cookies and hosts."""
 
@@ -76,7 +90,7 @@ class Http:
         self._domain = DEFAULT_DOMAIN
         self._timeout_s = way.timeout_s
         self._cookies = Cookies(self._base)
-        self._http = Sessions(
+        self._http = HttpSessions(
             way.direct,
             way.proxy,
             gate=way.gate,
@@ -125,7 +139,9 @@ class Http:
         Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its ``Ret`` belongs to, and
         ``LeaseLost``.
         """
-        data = await self._exchange(call, functools.partial(_read, call.name))
+        data = await self._exchange(
+            call, functools.partial(read_answer, call.name, most=LARGEST_ANSWER)
+        )
         if call.reply is bytes:
             return data  # type: ignore[return-value]
         try:
@@ -244,14 +260,3 @@ def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
 def _raise_refusal(call: str, reply: wire.Reply) -> None:
     if reply.BaseResponse.Ret != 0:
         raise refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
-
-
-async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.content.iter_any():
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            raise BadResponse(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
-        parts.append(part)
-    return b"".join(parts)

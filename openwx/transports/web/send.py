@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef, RemoteMedia
 from openwx.transports.web import wire
-from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.http import Call, post
 from openwx.transports.web.session import Session
 
 _UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
@@ -72,19 +72,8 @@ def forward(
 
 def revoke(session: Session, msg_id: str, to: str, client_msg_id: str) -> Call[wire.Reply]:
     """Recall a message that was sent to a chat within the last two minutes."""
-    return Call(
-        name="webwxrevokemsg",
-        path=MAIN + "webwxrevokemsg",
-        method="POST",
-        reply=wire.Reply,
-        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "ClientMsgId": client_msg_id,
-            "SvrMsgId": msg_id,
-            "ToUserName": to,
-        },
-    )
+    body = {"ClientMsgId": client_msg_id, "SvrMsgId": msg_id, "ToUserName": to}
+    return post(session, "webwxrevokemsg", wire.Reply, body)
 
 
 def can_be_forwarded(ref: MediaRef) -> bool:
@@ -121,21 +110,11 @@ def _send(
     *,
     scene: int = 0,
 ) -> Call[wire.SendReply]:
-    return Call(
-        name=name,
-        path=MAIN + name,
-        method="POST",
-        reply=wire.SendReply,
-        query={**query, "lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "Msg": {
-                **message,
-                "FromUserName": own_id,
-                "ToUserName": to,
-                "LocalID": client_msg_id,
-                "ClientMsgId": client_msg_id,
-            },
-            "Scene": scene,
-        },
-    )
+    message = {
+        **message,
+        "FromUserName": own_id,
+        "ToUserName": to,
+        "LocalID": client_msg_id,
+        "ClientMsgId": client_msg_id,
+    }
+    return post(session, name, wire.SendReply, {"Msg": message, "Scene": scene}, **query)

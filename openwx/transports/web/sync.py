@@ -10,7 +10,7 @@ from openwx.domain.send_ids import new_send_id
 from openwx.errors import BadResponse, refused
 from openwx.transports.web import wire
 from openwx.transports.web.clock import inverted_ms, now_ms
-from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.http import MAIN, Call, post
 from openwx.transports.web.session import Session, device_id
 from openwx.transports.web.xmltext import unescaped
 
@@ -25,14 +25,7 @@ _NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def init(session: Session) -> Call[wire.InitReply]:
-    return Call(
-        name="webwxinit",
-        path=MAIN + "webwxinit",
-        method="POST",
-        reply=wire.InitReply,
-        query={"r": inverted_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={"BaseRequest": session.base_request()},
-    )
+    return post(session, "webwxinit", wire.InitReply, {}, r=inverted_ms())
 
 
 def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
@@ -46,20 +39,13 @@ def mark_read(session: Session, own_id: str, chat_id: str) -> Call[wire.Reply]:
 
 
 def _notify(session: Session, code: int, own_id: str, to: str) -> Call[wire.Reply]:
-    return Call(
-        name="webwxstatusnotify",
-        path=MAIN + "webwxstatusnotify",
-        method="POST",
-        reply=wire.Reply,
-        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "Code": code,
-            "FromUserName": own_id,
-            "ToUserName": to,
-            "ClientMsgId": new_send_id(),
-        },
-    )
+    body = {
+        "Code": code,
+        "FromUserName": own_id,
+        "ToUserName": to,
+        "ClientMsgId": new_send_id(),
+    }
+    return post(session, "webwxstatusnotify", wire.Reply, body)
 
 
 def get_contact(session: Session, seq: int) -> Call[wire.ContactReply]:
@@ -136,23 +122,8 @@ def read_check(answer: bytes) -> bool:
 
 def sync(session: Session) -> Call[wire.SyncReply]:
     """Fetch what is new since ``session.sync_key``, which acknowledges everything before."""
-    return Call(
-        name="webwxsync",
-        path=MAIN + "webwxsync",
-        method="POST",
-        reply=wire.SyncReply,
-        query={
-            "sid": session.sid,
-            "skey": session.skey,
-            "lang": "zh_CN",
-            "pass_ticket": session.pass_ticket,
-        },
-        body={
-            "BaseRequest": session.base_request(),
-            "SyncKey": session.sync_key.to_wire(),
-            "rr": inverted_ms(),
-        },
-    )
+    body = {"SyncKey": session.sync_key.to_wire(), "rr": inverted_ms()}
+    return post(session, "webwxsync", wire.SyncReply, body, sid=session.sid, skey=session.skey)
 
 
 def log_out(session: Session) -> Call[bytes]:

@@ -13,7 +13,7 @@ from openwx import metrics
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.events import Event, FriendRequested
 from openwx.domain.messages import Message, Parties
-from openwx.domain.names import bounded
+from openwx.domain.names import as_name
 from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
 from openwx.transports.web.contact_loader import fetch_records
@@ -33,7 +33,7 @@ RECENT_CHATS = 4
 MOST_STRANGERS = 1000
 LONG = 32 * 1024
 """Length of contents, in characters. Longer ones are parsed in a thread: hostile XML takes a third of a second."""
-UNREADABLE = -1
+UNREADABLE_TYPE = -1
 """The MsgType given to an entry that cannot be decoded; no reader claims it."""
 
 
@@ -251,9 +251,9 @@ def _entry(raw: msgspec.Raw) -> wire.Message:
         names = (fields.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
         id, sender, receiver = (str(name) if isinstance(name, str | int) else "" for name in names)
         content = bytes(raw).decode("utf-8", "replace")
-        entry = wire.Message(id, sender, receiver, UNREADABLE, content)
+        entry = wire.Message(id, sender, receiver, UNREADABLE_TYPE, content)
     if str(entry.MsgId) in ("", "0"):
         # An entry without an id must not look like a repetition of the last one without.
         entry.MsgId = hashlib.sha256(raw).hexdigest()
-    entry.MsgId = bounded(str(entry.MsgId))
+    entry.MsgId = as_name(str(entry.MsgId))
     return entry

@@ -6,7 +6,7 @@ import msgspec
 
 from openwx.domain.media import Kind, LocalMedia
 from openwx.transports.web import wire
-from openwx.transports.web.http import MAIN, Call, Part
+from openwx.transports.web.http import MAIN, Call, Part, post
 from openwx.transports.web.ids import new_client_media_id
 from openwx.transports.web.session import Session
 
@@ -29,22 +29,15 @@ def chunks_of(media: LocalMedia) -> int:
 
 def check(session: Session, own_id: str, to: str, media: LocalMedia) -> Call[wire.CheckUploadReply]:
     """Ask whether a large file may be uploaded, and whether WeChat already has it."""
-    return Call(
-        name="webwxcheckupload",
-        path=MAIN + "webwxcheckupload",
-        method="POST",
-        reply=wire.CheckUploadReply,
-        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
-        body={
-            "BaseRequest": session.base_request(),
-            "FileMd5": media.md5,
-            "FileName": media.name,
-            "FileSize": media.size,
-            "FileType": 7,
-            "FromUserName": own_id,
-            "ToUserName": to,
-        },
-    )
+    body = {
+        "FileMd5": media.md5,
+        "FileName": media.name,
+        "FileSize": media.size,
+        "FileType": 7,
+        "FromUserName": own_id,
+        "ToUserName": to,
+    }
+    return post(session, "webwxcheckupload", wire.CheckUploadReply, body)
 
 
 class Upload:

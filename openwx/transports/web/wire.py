@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
 from openwx.domain.contacts import number_or_name
-from openwx.domain.names import bounded
+from openwx.domain.names import as_name
 from openwx.errors import UNREADABLE, BadResponse
 from openwx.transports.web.session import SyncKey
 
@@ -126,7 +126,7 @@ class SendReply(Reply):
     @property
     def id(self) -> str:
         """The MsgId, as that of a message that comes."""
-        return bounded(str(self.MsgID))
+        return as_name(str(self.MsgID))
 
 
 class JoiningMember(Struct):

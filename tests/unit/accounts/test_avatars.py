@@ -16,6 +16,7 @@ from openwx.transports.network import Way
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.http import Http
 from openwx.transports.web.transport import WebTransport
+from tests.served import ALL, served
 
 from ..transports.web.serving import SESSION
 
@@ -43,20 +44,13 @@ async def pictures() -> Pictures:
 
 @pytest.fixture
 async def known(pictures: Pictures) -> AsyncIterator[Avatars]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", pictures.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connector = aiohttp.TCPConnector()
-    http = Http(Way(connector, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}"))
-    limiter = RateLimiter(0.0, PACE.too_often)
-    transport = WebTransport("default", http, mode="desktop", timing=PACE, limiter=limiter)
-    transport._client.session = SESSION
-    yield Avatars(transport, PACE)
-    await http.close()
-    await connector.close()
-    await runner.cleanup()
+    async with served({ALL: pictures.answer}) as url, aiohttp.TCPConnector() as connector:
+        http = Http(Way(connector, base_url=url))
+        limiter = RateLimiter(0.0, PACE.too_often)
+        transport = WebTransport("default", http, mode="desktop", timing=PACE, limiter=limiter)
+        transport._client.session = SESSION
+        yield Avatars(transport, PACE)
+        await http.close()
 
 
 async def test_it_is_kept_and_bounded(

@@ -27,7 +27,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_name_is_its_authors(name: str) -> None:
-    assert names.shown(name) == name
+    assert names.safe(name) == name
     assert names.of_client(name) == name
 
 
@@ -47,15 +47,15 @@ def test_a_name_is_its_authors(name: str) -> None:
     ],
 )
 def test_what_is_no_name(name: str, shown: str) -> None:
-    assert names.shown(name) == shown
+    assert names.safe(name) == shown
 
 
 @given(st.text())
 def test_no_name_is_a_path_or_more_than_a_line(name: str) -> None:
-    shown = names.shown(name)
+    shown = names.safe(name)
     assert not set("/\\\0\r\n") & set(shown)
     assert shown not in (".", "..")
-    assert names.shown(shown) == shown
+    assert names.safe(shown) == shown
     shown.encode()
 
 

@@ -77,7 +77,7 @@ async def test_what_cannot_be_read_is_dropped(
         found = await registry.load(journal)
     assert (found.started, found.stopped) == ({"b": {}}, ["c"])
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.partition(":")[0] for line in lines if "dropped" in line] == ["c", "d"]
+    assert [line.partition(":")[0] for line in lines if "left out" in line] == ["c", "d"]
 
 
 async def test_rows_that_are_missing_are_added(tmp_path: Path) -> None:

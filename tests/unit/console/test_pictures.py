@@ -6,7 +6,7 @@ import struct
 import png
 import pytest
 
-from openwx.console.pictures import HIGHEST, UNKNOWN, WIDEST, shown, size_of
+from openwx.console.pictures import HIGHEST, UNKNOWN, WIDEST, fitted, size_of
 from openwx.simulator.media import GIF, JPEG, PNG
 
 
@@ -67,8 +67,8 @@ def test_a_size_of_nothing_is_none() -> None:
 
 @pytest.mark.parametrize("size", [(10_000, 10_000), (4000, 10), (10, 4000), (30, 30)])
 def test_it_fits_into_a_bubble(size: tuple[int, int]) -> None:
-    width, height = shown(size)
+    width, height = fitted(size)
     assert 0 < width <= WIDEST
     assert 0 < height <= HIGHEST
-    assert shown((30, 30)) == (30, 30)
-    assert shown(None) == UNKNOWN
+    assert fitted((30, 30)) == (30, 30)
+    assert fitted(None) == UNKNOWN

@@ -54,7 +54,7 @@ from openwx.reporter.delivery_error import (
     too_old,
     written,
 )
-from openwx.safetext import plain
+from openwx.safetext import without_controls
 from openwx.store.records import DeliveryStatus, ListedDelivery
 from openwx.transports.base import Capability, SendBudget
 
@@ -384,7 +384,7 @@ def test_values_are_no_patterns() -> None:
     ],
 )
 def test_texts_of_others(written: str, read: str) -> None:
-    assert plain(written) == read
+    assert without_controls(written) == read
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ async def test_an_unreadable_state_is_ignored(
     async with Boots(tmp_path) as world:
         await world.journal.write(WriteBatch(account="", state={"clock": b"{broken"}))
         await world.starts_anew()
-        assert "the saved steps of the clock cannot be read" in caplog.text
+        assert "the steps of the clock cannot be read" in caplog.text
         assert world.age(await world.makes()) == 0
 
 

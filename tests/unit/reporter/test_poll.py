@@ -9,6 +9,7 @@ from aiohttp import web
 from openwx.config import ReportSettings
 from openwx.reporter.poller import poll
 from tests.patience import PATIENCE_S
+from tests.served import served
 
 
 class Polled:
@@ -24,22 +25,12 @@ class Polled:
         self.rounds = 1
         self.url = ""
 
-    async def start(self) -> web.AppRunner:
-        app = web.Application()
-        app.router.add_get("/poll", self._poll)
-        app.router.add_get("/api", self._api)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/poll"
-        return runner
-
-    async def _poll(self, request: web.Request) -> web.StreamResponse:
+    async def poll(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(str(request.rel_url))
         status = self.statuses.pop(0) if self.statuses else 302
         return web.Response(status=status, headers={"Location": self.location})
 
-    async def _api(self, request: web.Request) -> web.StreamResponse:
+    async def api(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(str(request.rel_url))
         return web.Response(text="done")
 
@@ -53,9 +44,9 @@ class Polled:
 @pytest.fixture
 async def polled() -> AsyncIterator[Polled]:
     made = Polled()
-    runner = await made.start()
-    yield made
-    await runner.cleanup()
+    async with served({"/poll": made.poll, "/api": made.api}) as url:
+        made.url = f"{url}/poll"
+        yield made
 
 
 async def _poll(polled: Polled, url: str | None = None) -> None:

@@ -22,58 +22,8 @@ from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
 
-
-class RecordingInbox:
-    """Takes batches while it is ``open``, and saves their state."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-        self.saved: dict[str, bytes] = {}
-        self.taken: list[str] = []
-        """The texts of batches for which ``deliver`` has returned."""
-        self.open = asyncio.Event()
-        self.open.set()
-        self._changed = asyncio.Condition()
-
-    async def deliver(self, batch: Batch) -> None:
-        self.batches.append(batch)
-        async with self._changed:
-            self._changed.notify_all()
-        await self.open.wait()
-        for name, value in batch.state.items():
-            if value is None:
-                self.saved.pop(name, None)
-            else:
-                self.saved[name] = value
-        self.taken += [message.content for message in batch.messages]
-        async with self._changed:
-            self._changed.notify_all()
-
-    @property
-    def events(self) -> list[Event]:
-        return [event for batch in self.batches for event in batch.events]
-
-    @property
-    def texts(self) -> list[str]:
-        return [message.content for batch in self.batches for message in batch.messages]
-
-    @property
-    def states(self) -> list[State]:
-        return [event.new for event in self.events if isinstance(event, StateChanged)]
-
-    async def gets(self, *texts: str) -> None:
-        async with asyncio.timeout(PATIENCE_S), self._changed:
-            await self._changed.wait_for(lambda: set(texts) <= {*self.texts})
-
-    async def takes(self, text: str) -> None:
-        async with asyncio.timeout(PATIENCE_S), self._changed:
-            await self._changed.wait_for(lambda: text in self.taken)
-
-    async def enters(self, state: State) -> None:
-        async with asyncio.timeout(PATIENCE_S), self._changed:
-            await self._changed.wait_for(lambda: state in self.states)
+from .inbox import Inbox
 
 
 class Sink:
@@ -92,7 +42,7 @@ class Case:
 
     factory: TransportFactory
     account: Account | MemoryAccount
-    inbox: RecordingInbox = field(default_factory=RecordingInbox)
+    inbox: Inbox = field(default_factory=Inbox)
 
     @asynccontextmanager
     async def runs(self, *, logs_in: bool = True) -> AsyncIterator[Transport]:
@@ -242,7 +192,7 @@ async def test_a_login_is_delivered_before_anything_of_it(case: Case) -> None:
         assert transport.standing.sync_age_s is not None
         assert case.inbox.batches[-1].identity == transport.identity
         case.says("hello")
-        await case.inbox.gets("hello")
+        await case.inbox.until(lambda: "hello" in case.inbox.texts)
         (message,) = case.inbox.batches[-1].messages
         assert message.parties.chat is case.friend_in(transport)
         assert not message.parties.mine
@@ -252,13 +202,13 @@ async def test_the_state_of_batches_comes_back_at_the_next_run(case: Case) -> No
     async with case.runs() as transport:
         first = transport.identity
         case.says("one")
-        await case.inbox.takes("one")
+        await case.inbox.until(lambda: "one" in case.inbox.taken)
     assert case.inbox.saved
     case.says("two")
     async with case.runs(logs_in=False) as transport:
         assert transport.identity == first
         assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [False]
-        await case.inbox.gets("two")
+        await case.inbox.until(lambda: "two" in case.inbox.texts)
         assert case.inbox.texts == ["two"], "what was acknowledged does not come again"
 
 
@@ -266,11 +216,11 @@ async def test_what_was_not_acknowledged_comes_again(case: Case) -> None:
     async with case.runs():
         case.inbox.open.clear()
         case.says("kept")
-        await case.inbox.gets("kept")
+        await case.inbox.until(lambda: "kept" in case.inbox.texts)
         assert case.unacknowledged
     case.inbox.open.set()
     async with case.runs(logs_in=False):
-        await case.inbox.gets("kept")
+        await case.inbox.until(lambda: "kept" in case.inbox.texts)
         assert case.inbox.texts == ["kept"]
 
 
@@ -289,7 +239,7 @@ async def test_there_is_no_call_without_a_session(case: Case) -> None:
 async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -> None:
     async with case.runs() as transport:
         case.says("hello")
-        await case.inbox.takes("hello")
+        await case.inbox.until(lambda: "hello" in case.inbox.taken)
         former, friend = transport.identity, case.friend_in(transport)
         case.inbox.batches.clear()
         case.ends_session()
@@ -311,7 +261,7 @@ async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -
 async def test_a_send_that_is_repeated_is_one_message_where_it_is_said(case: Case) -> None:
     async with case.runs() as transport:
         case.says("hello")
-        await case.inbox.takes("hello")
+        await case.inbox.until(lambda: "hello" in case.inbox.taken)
         to = case.friend_in(transport).id
         first = await transport.send_text(to, "once", "17")
         assert (await transport.send_text(to, "once", "17") == first) == transport.drops_repeats
@@ -324,7 +274,7 @@ async def test_what_may_be_sent_is_told(case: Case) -> None:
     async with case.runs() as transport:
         assert transport.kind in ("memory", "web", "ilink")
         case.says("hello")
-        await case.inbox.takes("hello")
+        await case.inbox.until(lambda: "hello" in case.inbox.taken)
         to = case.friend_in(transport).id
         await transport.until_sendable(to)
         before = [budget.sends_left for budget in transport.budgets]
@@ -352,7 +302,7 @@ async def test_a_log_out_ends_the_saved_session(case: Case) -> None:
 async def test_a_new_friend_is_in_the_contacts_when_the_event_comes(case: Case) -> None:
     async with case.runs() as transport:
         case.newcomer_says("hi")
-        await case.inbox.gets("hi")
+        await case.inbox.until(lambda: "hi" in case.inbox.texts)
         (added,) = [event for event in case.inbox.events if isinstance(event, ChatAdded)]
         (message,) = [one for batch in case.inbox.batches for one in batch.messages]
         assert (

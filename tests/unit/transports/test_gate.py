@@ -17,6 +17,7 @@ from openwx.transports.ilink import wire as ilink_wire
 from openwx.transports.network import Way
 from openwx.transports.web import http as web_http
 from openwx.transports.web import wire
+from tests.served import ALL, served
 
 Door = web_http.Http | ilink.Http
 Calls = Callable[[], Awaitable[object]]
@@ -56,14 +57,8 @@ class Peer:
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
     made = Peer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with served({ALL: made.answer}) as made.url:
+        yield made
 
 
 @pytest.fixture

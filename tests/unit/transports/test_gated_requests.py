@@ -9,7 +9,7 @@ from yarl import URL
 
 from openwx.errors import LeaseLost
 from openwx.lease import Gate, Lease
-from openwx.transports.sessions import HeldBackError, Sessions
+from openwx.transports.sessions import HeldBackError, HttpSessions
 
 
 class ClosingGate(Gate):
@@ -39,7 +39,7 @@ async def test_nothing_leaves_after_the_gate_was_closed(method: str, looks: int)
     body = b"x" * 100 if method == "POST" else None
     may_leave = looks >= (2 if body else 1)
     async with TestServer(app) as server, aiohttp.TCPConnector() as connector:
-        sessions = Sessions(connector, None, gate=ClosingGate(looks))
+        sessions = HttpSessions(connector, None, gate=ClosingGate(looks))
         try:
             async with sessions.request(
                 method, URL(str(server.make_url("/"))), data=body
@@ -57,5 +57,5 @@ async def test_accounts_share_one_class_of_requests() -> None:
     async with aiohttp.TCPConnector() as connector:
         before = len(ClientRequest.__subclasses__())
         for _ in range(3):
-            await Sessions(connector, None, gate=Gate(Lease())).close()
+            await HttpSessions(connector, None, gate=Gate(Lease())).close()
         assert len(ClientRequest.__subclasses__()) == before

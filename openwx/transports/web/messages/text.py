@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from openwx.domain.contacts import sex_of
 from openwx.domain.events import FriendRequested
 from openwx.domain.messages import Card, Location, Message, Notice, Parties, Recall, Unknown
-from openwx.domain.text import decoded, plain, words
+from openwx.domain.text import decoded, notice_text, plain
 from openwx.transports.web import wire
 from openwx.transports.web.messages import sysmsg
 from openwx.transports.web.messages.quotes import read_plain
@@ -91,7 +91,7 @@ def read_recall(entry: wire.Message, content: str, parties: Parties) -> Message:
 
 def read_notice(entry: wire.Message, content: str, parties: Parties) -> Message:
     """Read a notice: its words, without markup."""
-    shown = sysmsg.words_of(content) if sysmsg.is_one(content) else words(content)
+    shown = sysmsg.words_of(content) if sysmsg.is_one(content) else notice_text(content)
     return Notice(id=str(entry.MsgId), time=entry.CreateTime, content=shown, parties=parties)
 
 

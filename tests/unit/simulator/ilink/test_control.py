@@ -9,30 +9,14 @@ import pytest
 from openwx.simulator import Account, ClawBot, ILinkOptions, Simulator
 from openwx.simulator.ilink.options import Repeat
 from openwx.simulator.media import JPEG, SILK
+from tests.control import Control
 
 from .bot_client import BotClient, image_item
 
 
-class Control:
-    """The control API of the simulator that a client uses."""
-
-    def __init__(self, bot: BotClient) -> None:
-        self._bot = bot
-
-    async def get(self, path: str, **query: Any) -> Any:
-        url = f"{self._bot.url}/_simulator/{path}"
-        async with self._bot.http.get(url, params=query) as answer:
-            return await answer.json()
-
-    async def post(self, path: str, **body: Any) -> Any:
-        url = f"{self._bot.url}/_simulator/{path}"
-        async with self._bot.http.post(url, json=body) as answer:
-            return await answer.json()
-
-
 @pytest.fixture
 def control(stranger: BotClient) -> Control:
-    return Control(stranger)
+    return Control(stranger.url, stranger.http)
 
 
 async def test_a_login(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from openwx import store
-from openwx.domain.names import bounded
+from openwx.domain.names import as_name
 from openwx.store.base import Journal, JournalError
 from openwx.store.copying import Copied, copy
 from openwx.store.postgres.connections import Address
@@ -151,8 +151,8 @@ async def test_names_that_no_index_takes_are_copied_as_their_digests(
     assert Copied("me", 454, 1) in await copied(path, address)
     async with member(address, clock=clock) as journal:
         found = await everything(journal)
-        assert bounded(endless) in {one.chat for one in found["me"]["log"]}
-        assert await journal.media("me", bounded(endless)) == b"1"
+        assert as_name(endless) in {one.chat for one in found["me"]["log"]}
+        assert await journal.media("me", as_name(endless)) == b"1"
 
 
 async def test_the_first_write_after_a_copy_retries_what_has_failed_alone(

@@ -8,7 +8,7 @@ from openwx.errors import LeaseLost
 from openwx.store.base import InDoubt, JournalError
 from openwx.store.postgres import ownership
 from openwx.store.postgres.connections import Address
-from openwx.store.postgres.group import Group
+from openwx.store.postgres.group import BatchGroup
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
 from tests.patience import PATIENCE_S
@@ -67,7 +67,7 @@ async def test_without_a_writer_nobody_waits_for_it(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, using = await used(address)
-    monkeypatch.setattr(Group, "add", broken)
+    monkeypatch.setattr(BatchGroup, "add", broken)
     writing = [asyncio.ensure_future(journal.write(BATCH)) for _ in range(3)]
     results = await asyncio.gather(*writing, return_exceptions=True)
     assert all(isinstance(one, JournalError | InDoubt) for one in results), results

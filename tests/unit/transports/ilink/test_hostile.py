@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from openwx.transports.ilink.contacts import People
 from openwx.transports.ilink.inbound import Inbound
 from openwx.transports.ilink.repeats import Repeats
 from openwx.transports.ilink.session import Session
+from tests.served import ALL, served
 
 from .fake import Fake
 from .running import Case
@@ -153,21 +153,11 @@ def test_numbers_of_64_bits_stay_whole() -> None:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[Case, Fake]]:
+async def case_served() -> AsyncIterator[tuple[Case, Fake]]:
     """Serve for one example; fixtures would last for all."""
     fake = Fake()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    connector = aiohttp.TCPConnector()
-    try:
+    async with served({ALL: fake.answer}) as fake.url, aiohttp.TCPConnector() as connector:
         yield Case(fake, connector), fake
-    finally:
-        await connector.close()
-        await runner.cleanup()
 
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -176,7 +166,7 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 @FEW
 @given(st.lists(ANY, min_size=1, max_size=4), st.lists(ANY, min_size=1, max_size=4))
 async def test_no_answer_ends_the_login(codes: list[Any], statuses: list[Any]) -> None:
-    async with served() as (case, fake), case.started() as transport:
+    async with case_served() as (case, fake), case.started() as transport:
         fake.says("get_bot_qrcode", *codes)
         fake.says("get_qrcode_status", *statuses)
         await fake.until(lambda: not fake._faults["get_bot_qrcode"] and fake.codes)
@@ -192,7 +182,7 @@ async def test_no_answer_ends_the_login(codes: list[Any], statuses: list[Any]) -
 @FEW
 @given(st.lists(ANSWER, min_size=1, max_size=4))
 async def test_no_answer_ends_the_loop_of_polls(answers: list[Any]) -> None:
-    async with served() as (case, fake), case.logged_in() as (_, bot):
+    async with case_served() as (case, fake), case.logged_in() as (_, bot):
         await fake.until(lambda: fake.calls[-1][0] == "getupdates")
         fake.says("getupdates", *answers)
         await fake.writes(bot, "first")
@@ -209,7 +199,7 @@ async def test_no_answer_ends_the_loop_of_polls(answers: list[Any]) -> None:
 @FEW
 @given(ANY)
 async def test_no_answer_to_a_call_is_anything_but_an_error(answer: Any) -> None:
-    async with served() as (case, fake), case.logged_in() as (transport, bot):
+    async with case_served() as (case, fake), case.logged_in() as (transport, bot):
         await fake.writes(bot, "first")
         await case.inbox.gets(1)
         fake.says("sendmessage", answer)

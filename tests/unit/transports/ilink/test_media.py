@@ -475,7 +475,7 @@ async def test_any_pieces_make_the_same_cipher(pieces: list[bytes], key: bytes) 
 )
 def test_any_key_is_one_or_none(hexadecimal: object, encoded: object) -> None:
     key = crypt.key_in(hexadecimal, encoded)
-    assert key is None or key == crypt.UNREADABLE or len(bytes.fromhex(key)) == 16
+    assert key is None or key == crypt.INVALID_KEY or len(bytes.fromhex(key)) == 16
 
 
 def test_spellings_of_a_key() -> None:
@@ -484,7 +484,7 @@ def test_spellings_of_a_key() -> None:
         assert crypt.key_in("", given_) == KEY.hex()
     assert crypt.key_in(KEY.hex().upper(), RAW[::-1]) == KEY.hex()
     assert crypt.key_in("", "") is None
-    assert crypt.key_in("zz", "") == crypt.UNREADABLE
+    assert crypt.key_in("zz", "") == crypt.INVALID_KEY
 
 
 class SlowFile(io.RawIOBase):

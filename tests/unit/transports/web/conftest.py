@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from openwx.transports.network import Way
 from openwx.transports.web.http import Http
+from tests.served import ALL, served
 
 from .serving import Service
 
@@ -13,14 +13,8 @@ from .serving import Service
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     service = Service()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", service.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield service
-    await runner.cleanup()
+    async with served({ALL: service.answer}) as service.url:
+        yield service
 
 
 @pytest.fixture

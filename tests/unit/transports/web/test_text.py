@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.domain.text import decoded, plain, words, written
+from openwx.domain.text import decoded, encoded, notice_text, plain
 
 
 def span(code: str) -> str:
@@ -85,7 +85,7 @@ def test_of_a_span_nothing_is_left_but_characters(digits: int) -> None:
     ],
 )
 def test_words_of_a_notice(wire: str, text: str) -> None:
-    assert words(wire) == text
+    assert notice_text(wire) == text
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_words_of_a_notice(wire: str, text: str) -> None:
 def test_long_texts_come_to_an_end(piece: str) -> None:
     """They are read in a time that grows with their length; else these would take hours."""
     text = piece * (600_000 // len(piece))
-    assert isinstance(words(text) + decoded(text), str)
+    assert isinstance(notice_text(text) + decoded(text), str)
 
 
 PIECES = st.sampled_from(
@@ -114,7 +114,7 @@ def test_ordinary_texts_stay_as_they_are(text: str) -> None:
 
 @given(st.text())
 def test_what_is_written_reads_as_it_was(text: str) -> None:
-    assert plain(written(text)) == text
+    assert plain(encoded(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_a_notice_of_broken_tags_comes_to_an_end(tag: str) -> None:
     """Tries grow with its length; with the square of it, 2 MB would take hours, and no test may take so long."""
     name, space, rest = tag.partition(" ")
     notice = name + space + (rest or " ") * (2_000_000 // len(rest or " "))
-    assert words(notice) == notice.rstrip()
+    assert notice_text(notice) == notice.rstrip()

@@ -1,5 +1,5 @@
-"""Ends what a task makes when nobody takes it any more, so that no connection outlives a cancelled caller.
-``store.postgres.hosts``, ``transports.socks`` and ``api.peers.client`` use it.
+"""Cancels a task whose result nobody awaits any more, so that no connection outlives a cancelled caller.
+``store.postgres.hosts``, ``transports.socks`` and ``api.peers.client`` call it.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def end(task: asyncio.Future[T], close: Callable[[T], object]) -> None:
+def cancel_and_close(task: asyncio.Future[T], close: Callable[[T], object]) -> None:
     """Cancel a task, and close what it has made all the same: it may be done in the moment of the cancellation."""
 
     def done(task: asyncio.Future[T]) -> None:

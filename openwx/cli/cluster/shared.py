@@ -12,7 +12,7 @@ from openwx.errors import ConfigError, NotNowError
 from openwx.store.base import Journal, JournalError, JournalUnavailable, Ownership
 
 
-class Visit(NamedTuple):
+class SharedJournal(NamedTuple):
     """The journal, and who owns what."""
 
     journal: Journal
@@ -29,13 +29,13 @@ def require_shared(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def visiting(settings: Settings) -> AsyncIterator[Visit]:
+async def open_shared(settings: Settings) -> AsyncIterator[SharedJournal]:
     """Open the journal. Raise ``ConfigError`` where it cannot be had, or fails while it is used."""
     url = require_shared(settings)
     try:
         async with store.open(url, schema=settings.store.schema, node=None) as journal:
             assert journal.ownership is not None
-            yield Visit(journal, journal.ownership)
+            yield SharedJournal(journal, journal.ownership)
     except JournalError as error:
         raise not_had(error) from error
 

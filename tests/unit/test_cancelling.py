@@ -6,7 +6,7 @@ import aiohttp_socks
 import pytest
 from aiohttp import ClientTimeout
 
-from openwx import unwanted
+from openwx.cancelling import cancel_and_close
 from openwx.config.proxies import Proxy
 from openwx.transports.socks import SocksConnector
 
@@ -42,7 +42,7 @@ async def test_what_a_task_makes(steps: int) -> None:
     task = asyncio.ensure_future(make())
     for _ in range(steps):
         await asyncio.sleep(0)
-    unwanted.end(task, Made.close)
+    cancel_and_close(task, Made.close)
     await asyncio.wait({task})
     await asyncio.sleep(0)
     assert make.open == []
@@ -51,7 +51,7 @@ async def test_what_a_task_makes(steps: int) -> None:
 async def test_a_task_that_fails() -> None:
     task = asyncio.ensure_future(asyncio.wait_for(asyncio.Event().wait(), 0))
     await asyncio.wait({task})
-    unwanted.end(task, print)
+    cancel_and_close(task, print)
     await asyncio.sleep(0)
     assert isinstance(task.exception(), TimeoutError)
 
