@@ -29,7 +29,7 @@ from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
-from openwx.logcontext import also, leave_out
+from openwx.logcontext import also, begin
 from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Endpoints:
         is_audited = row.is_audited
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
-            also(route=row.name)
+            begin(route=row.name)
             asked = Asked()
             try:
                 why = "" if request.method in reading else why_unwanted(request.headers)
@@ -101,7 +101,7 @@ class Endpoints:
                 metrics.CALLS.of(asked.caller.name).answered(code)
                 if is_audited:
                     self._audit(row, request, asked.caller, code, asked.params, asked.reply, "http")
-            if isinstance(made, web.StreamResponse):
+            if not isinstance(made, Answer):
                 return made
             made.headers |= asked.headers
             return made.response(asked.callback, asked.origin)
@@ -173,7 +173,7 @@ class Endpoints:
         prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
         async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
-            also(key=caller.name)
+            begin(key=caller.name)
             self._ignored.log(row, params)
             hops, to = self._hops, await self._destination(row, params.texts, caller)
             if hops is not None and to is not None:
@@ -213,8 +213,7 @@ class Endpoints:
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
-        leave_out("account")  # that of the socket; the call may be about another one, or none
-        also(route=row.name, key=caller.name)
+        begin(route=row.name, key=caller.name)  # the socket may be about another account
         reply: object = None
         try:
             self._ignored.log(row, params)
