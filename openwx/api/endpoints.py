@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LAST_EVENT_ID = "Last-Event-ID"
+_RENDERED = frozenset({EventStream, list, ImageReply, LongPoll, Listing})
+"""The kinds of replies that are more than an object to encode."""
 
 Prepare = Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]
 """Judges a call, and returns the coroutine of its handler."""
@@ -139,14 +141,14 @@ class Endpoints:
         reply = asked.reply = await (
             self.pending.run(request, work) if row.cancel_on_disconnect else work
         )
+        if type(reply) not in _RENDERED:
+            return answers.success(reply)
         if isinstance(reply, EventStream):
             headers = asked.headers | answers.cors_headers(asked.origin)
             return await stream_events(request, reply, headers, self._why_ended)
         if isinstance(reply, list):
             return answers.listed(reply, asked.callback, asked.origin, asked.headers)
-        if isinstance(reply, LongPoll):
-            return await self._polled(request, reply)
-        return _rendered(request, reply)
+        return await self._render(request, reply)
 
     def _audit(
         self,
@@ -232,10 +234,7 @@ class Endpoints:
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
             if isinstance(reply, Answer):
                 return reply
-            if isinstance(reply, LongPoll):
-                answer = await self._polled(request, reply)
-            else:
-                answer = _rendered(request, reply)
+            answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
             answer = _failed(name, error, params, request)
         metrics.REQUESTS.of(row.name).answered(answer.code)
@@ -334,23 +333,22 @@ class Endpoints:
         except CallerError:
             return None  # the usual answer says that its query cannot be read
 
-    async def _polled(self, request: web.Request, poll: LongPoll[Any]) -> Answer:
-        encoded, taken = await self.pending.poll(request, poll)
-        headers = self._access.note_taken(poll, taken)
-        return Answer(b"[" + b",".join(encoded) + b"]", headers=headers)
-
-
-def _rendered(request: web.Request, reply: object) -> Answer:
-    if isinstance(reply, ImageReply):
-        headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
-        if reply.etag:
-            headers["ETag"] = f'"{reply.etag}"'
-            if _is_cached(request, reply.etag):
-                return Answer(b"", 304, content_type=reply.content_type, headers=headers)
-        return Answer(reply.data, content_type=reply.content_type, headers=headers)
-    if isinstance(reply, Listing):
-        return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
-    return answers.success(reply)
+    async def _render(self, request: web.Request, reply: object) -> Answer:
+        headers: dict[str, str]
+        if isinstance(reply, ImageReply):
+            headers = {hdrs.CACHE_CONTROL: reply.cache_control}
+            if reply.etag:
+                headers["ETag"] = f'"{reply.etag}"'
+                if _is_cached(request, reply.etag):
+                    return Answer(b"", 304, content_type=reply.content_type, headers=headers)
+            return Answer(reply.data, content_type=reply.content_type, headers=headers)
+        if isinstance(reply, LongPoll):
+            encoded, taken = await self.pending.poll(request, reply)
+            headers = self._access.note_taken(reply, taken)
+            return Answer(b"[" + b",".join(encoded) + b"]", headers=headers)
+        if isinstance(reply, Listing):
+            return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
+        return answers.success(reply)
 
 
 async def _nothing() -> list[object]:
