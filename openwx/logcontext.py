@@ -7,7 +7,8 @@ Whatever begins a call, a send or a delivery binds them.
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 
-_known: ContextVar[Mapping[str, str | int]] = ContextVar("about", default={})  # noqa: B039 - never changed
+_known: ContextVar[dict[str, str | int]] = ContextVar("about")
+_NOTHING: Mapping[str, str | int] = {}
 
 
 class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
@@ -18,26 +19,26 @@ class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
 
     def __init__(self, **fields: str | int) -> None:
         self._fields = fields
-        self._token: Token[Mapping[str, str | int]] | None = None
+        self._token: Token[dict[str, str | int]] | None = None
 
     def __enter__(self) -> None:
-        self._token = _known.set({**_known.get(), **self._fields})
+        self._token = _known.set({**current(), **self._fields})
 
     def __exit__(self, *_: object) -> None:
         assert self._token is not None
         _known.reset(self._token)
 
 
+def begin(**fields: str | int) -> None:
+    """Have the following lines of this task say what it is about, and nothing of what it began in."""
+    _known.set(fields)
+
+
 def also(**fields: str) -> None:
-    """Add fields to the following lines of this task."""
-    _known.set({**_known.get(), **fields})
-
-
-def leave_out(name: str) -> None:
-    """Remove a field from the following lines of this task: it was about what the task began in."""
-    _known.set({key: value for key, value in _known.get().items() if key != name})
+    """Add fields to the following lines of what ``begin`` or ``bind`` began."""
+    _known.get().update(fields)
 
 
 def current() -> Mapping[str, str | int]:
     """Return the fields that apply here."""
-    return _known.get()
+    return _known.get(_NOTHING)

@@ -189,15 +189,20 @@ class EventRecorder:
 
     async def _write_with_files(self, batch: WriteBatch, on_trouble: OnTrouble) -> WriteResult:
         """Write a batch when the files that it names are where other nodes find them."""
-        attachments = [new.attachment for new in batch.reports if new.targets]
-        attachments += [done.attachment for done in batch.completed if done.targets]
+        attachments = [new.attachment for new in batch.reports if new.targets and new.attachment]
+        attachments += [
+            done.attachment for done in batch.completed if done.targets and done.attachment
+        ]
 
         async def write() -> WriteResult:
-            await self._files.keeper.keep_if_possible(attachments)
+            if attachments:
+                await self._files.keeper.keep_if_possible(attachments)
             # In a later term of this process others publish, and would not know of it.
             self._gate.require_mine()
             return await self._journal.write(batch)
 
+        if not attachments:
+            return await self._journal.until_done(write, on_trouble)
         with self._files.keeper.naming(attachments):
             return await self._journal.until_done(write, on_trouble)
 

@@ -119,7 +119,9 @@ class Access:
 
         CallerError -2 where it names several.
         """
-        named = request.headers.getall(CLIENT, ("",))
+        named = request.headers.getall(CLIENT, ())
+        if not named:
+            return ""
         if len(set(named)) > 1:
             words = (
                 f"{CLIENT} must be given once; the head of the request has it with different values"

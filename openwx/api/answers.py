@@ -3,13 +3,14 @@
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import InvalidURLError, LineTooLong
+from multidict import CIMultiDict
 
 from openwx.api import routing, statuses
 from openwx.api.chunked_json import FEW, ChunkedJson
@@ -25,6 +26,9 @@ RETRY_AFTER_S = 5
 """Sent with a full queue if the error does not say when to try again."""
 
 _CALL_ENDS = b");"
+_NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
+_USUAL = CIMultiDict({hdrs.CONTENT_TYPE: JSON_TYPE, **_NO_SNIFF})
+"""The headers of most answers; each response copies them."""
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -50,9 +54,10 @@ class Answer(msgspec.Struct):
         return web.Response(body=body, status=self.status, headers=headers)
 
 
-def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
-    headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff", **more}
-    return headers if origin is None else headers | cors_headers(origin)
+def _headers(content_type: str, more: dict[str, str], origin: str | None) -> Mapping[str, str]:
+    if content_type == JSON_TYPE and not more and origin is None:
+        return _USUAL
+    return {hdrs.CONTENT_TYPE: content_type, **_NO_SNIFF, **more, **cors_headers(origin)}
 
 
 def _call_of(callback: str) -> bytes:

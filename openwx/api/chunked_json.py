@@ -57,9 +57,9 @@ def _chunks(items: Sequence[object], encode: Callable[[object], bytes]) -> Itera
 
 def in_chunks(response: web.StreamResponse) -> web.StreamResponse:
     """Have the body of a response written no faster than it is read."""
-    if isinstance(response, web.Response) and not response.prepared:
+    if isinstance(response, web.Response):
         body = response.body
-        if isinstance(body, bytes) and len(body) > CHUNK:
+        if isinstance(body, bytes) and len(body) > CHUNK and not response.prepared:
             response.body = _cut(body)
             response.headers[hdrs.CONTENT_LENGTH] = str(len(body))
     return response

@@ -236,7 +236,7 @@ class Connection(web.RequestHandler):
             self._is_answering = False
             self._due_since = self._event_loop.time()
             self._uncount()
-            if (broken := request.content.exception()) is not None:
+            if self._content is not None and (broken := self._content.exception()) is not None:
                 # Its frames hold the body until the garbage is collected.
                 broken.__traceback__ = None
 
@@ -331,8 +331,9 @@ class Connection(web.RequestHandler):
 
 def authenticate(request: web.BaseRequest) -> None:
     """Note that the sender has shown the token: the connection is closed after all others."""
-    if isinstance(request.protocol, Connection):
-        request.protocol.authenticate()
+    connection = request.protocol
+    if isinstance(connection, Connection):
+        connection.authenticate()
 
 
 def upgrade(request: web.BaseRequest, *, is_authenticated: bool) -> None:

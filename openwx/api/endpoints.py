@@ -29,7 +29,7 @@ from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
-from openwx.logcontext import also, leave_out
+from openwx.logcontext import also, begin
 from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LAST_EVENT_ID = "Last-Event-ID"
+_RENDERED = frozenset({EventStream, list, ImageReply, LongPoll, Listing})
+"""The kinds of replies that are more than an object to encode."""
 
 Prepare = Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]
 """Judges a call, and returns the coroutine of its handler."""
@@ -81,7 +83,7 @@ class Endpoints:
         is_audited = row.is_audited
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
-            also(route=row.name)
+            begin(route=row.name)
             asked = Asked()
             try:
                 why = "" if request.method in reading else why_unwanted(request.headers)
@@ -101,7 +103,7 @@ class Endpoints:
                 metrics.CALLS.of(asked.caller.name).answered(code)
                 if is_audited:
                     self._audit(row, request, asked.caller, code, asked.params, asked.reply, "http")
-            if isinstance(made, web.StreamResponse):
+            if not isinstance(made, Answer):
                 return made
             made.headers |= asked.headers
             return made.response(asked.callback, asked.origin)
@@ -139,6 +141,8 @@ class Endpoints:
         reply = asked.reply = await (
             self.pending.run(request, work) if row.cancel_on_disconnect else work
         )
+        if type(reply) not in _RENDERED:
+            return answers.success(reply)
         if isinstance(reply, EventStream):
             headers = asked.headers | answers.cors_headers(asked.origin)
             return await stream_events(request, reply, headers, self._why_ended)
@@ -173,7 +177,7 @@ class Endpoints:
         prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
         async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
-            also(key=caller.name)
+            begin(key=caller.name)
             self._ignored.log(row, params)
             hops, to = self._hops, await self._destination(row, params.texts, caller)
             if hops is not None and to is not None:
@@ -213,8 +217,7 @@ class Endpoints:
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
-        leave_out("account")  # that of the socket; the call may be about another one, or none
-        also(route=row.name, key=caller.name)
+        begin(route=row.name, key=caller.name)  # the socket may be about another account
         reply: object = None
         try:
             self._ignored.log(row, params)

@@ -21,7 +21,7 @@ from openwx.console.translation import Translator
 from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
 from openwx.language import language_of
-from openwx.logcontext import also
+from openwx.logcontext import begin
 from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class PageHandlers:
         if context.caller is not None and services.sessions.needed:
             authenticate(request)
         if context.caller is not None:
-            also(key=context.caller.name)
+            begin(key=context.caller.name)
         if scope is not None:
             if context.caller is None:
                 return _to_login(context)

@@ -11,7 +11,7 @@ others. All that fails while a connector makes a connection failed at the proxy 
 import asyncio
 import functools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -87,19 +87,22 @@ class HttpSessions:
             words = f"not called: this process had no lease for {within_s:.0f} seconds"
             raise NeverReached(call, words) from None
 
-    @asynccontextmanager
-    async def request(
+    def request(
         self, method: str, url: URL, **options: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Yield the answer to a request. Raises what aiohttp does, ``ProxyTroubleError``, and if nothing may be sent
         any more ``HeldBackError`` or ``LeaseLost``."""
         if self._proxy is None or not self._proxy.serves(url.host or ""):
-            async with self._direct.request(method, url, **options) as answer:
-                yield answer
-            return
+            return self._direct.request(method, url, **options)
+        return self._request_through(self._proxy, method, url, **options)
+
+    @asynccontextmanager
+    async def _request_through(
+        self, proxy: Proxy, method: str, url: URL, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         async with self._proxied.request(method, url, **options) as answer:
             if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and url.scheme == "http":
-                raise _unauthorised(self._proxy)
+                raise _unauthorised(proxy)
             yield answer
 
 
