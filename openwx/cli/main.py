@@ -159,7 +159,7 @@ def _outbox(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     from openwx.cli import outbox
 
-    asked = outbox.Asked(
+    asked = outbox.OutboxCommand(
         command=args.do,
         ids=None if args.all else args.ids,
         client=args.client,

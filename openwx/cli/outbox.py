@@ -35,7 +35,7 @@ State = Literal["failed", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OutboxCommand:
     """The command line. ``ids`` None: all failed deliveries. ``sure``: drop all of them without a question.
 
     ``target`` None: deliveries to all targets.
@@ -49,7 +49,7 @@ class Asked:
     target: str | None = None
 
 
-def main(settings: Settings, asked: Asked) -> int:
+def main(settings: Settings, asked: OutboxCommand) -> int:
     """Do what is asked, print the result, and return the exit code.
 
     Raise ``ConfigError`` if ``client`` is missing, if a confirmation is needed and there is no terminal, or if neither
@@ -105,7 +105,7 @@ def _confirmed(failed: list[int]) -> list[int] | None:
     return failed if answer.strip().lower() in ("y", "yes") else None
 
 
-async def _do(deliveries: "DeliverySource", asked: Asked) -> str:
+async def _do(deliveries: "DeliverySource", asked: OutboxCommand) -> str:
     """Run the command, and return what to print."""
     match asked.command:
         case "list":
@@ -211,7 +211,7 @@ class _InPostgres:
 
 
 @asynccontextmanager
-async def _deliveries(settings: Settings, asked: Asked) -> AsyncIterator[DeliverySource]:
+async def _deliveries(settings: Settings, asked: OutboxCommand) -> AsyncIterator[DeliverySource]:
     """Use the server that uses the data folder; if none does, its journal, with the folder locked, or PostgreSQL."""
     client, target = asked.client, asked.target
     account = client or next(iter(settings.accounts))

@@ -133,9 +133,9 @@ async def test_nothing_in_what_outbox_prints(
             await gateway.get("check_event", timeout="0.1")
     await gateway.stop()
     ids = [one["id"] for one in listed]
-    assert await asyncio.to_thread(outbox.main, gateway.settings, outbox.Asked("list")) == 0
+    assert await asyncio.to_thread(outbox.main, gateway.settings, outbox.OutboxCommand("list")) == 0
     for id_ in ids:
-        asked = outbox.Asked("show", ids=[id_])
+        asked = outbox.OutboxCommand("show", ids=[id_])
         assert await asyncio.to_thread(outbox.main, gateway.settings, asked) == 0
     is_harmless(capsys.readouterr().out)
 

@@ -4,19 +4,22 @@ import base64
 import sqlite3
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from openwx import store
+from openwx.config.contract import POST_API
+from openwx.domain.media import MediaRef
 from openwx.errors import Code
 from openwx.service import JOURNAL
 from openwx.simulator.samples import PNG
 from openwx.store.records import NewSend, WriteBatch
 from tests.memory_wechat import MemoryAccount
 
-from .test_history import history
+from .test_history import history, report, write
 from .test_idempotency import keyed
 from .visitor import Visitor
-from .world import Gateway, Receiver, World
+from .world import Gateway, Receiver, World, replies
 
 pytestmark = pytest.mark.in_memory
 
@@ -78,3 +81,31 @@ async def test_they_are_as_if_they_were_not(
         assert (again.status, again.code, "unknown" in again.words) == (504, Code.UNREACHABLE, True)
     assert account.filehelper.texts == sent == ["of call", "of outcome"]
     assert "default: the send accepted cannot be read any more" in caplog.text
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=range(len(DAMAGE)))
+async def test_what_waits_is_reported_as_far_as_it_can_be_read(
+    world: World, account: MemoryAccount, receiver: Receiver, damage: bytes
+) -> None:
+    """The chat of a reply, where a file is, or what was said is not known any more."""
+    ref = msgspec.json.encode(MediaRef(kind="file", msg_id="1"))
+    rows = {
+        "a question": {"reply_to": damage},
+        "[media]()": {"media": damage},
+        "nothing": {"media": ref, "body": damage},
+    }
+    reports = [
+        msgspec.structs.replace(report(content, chat=content), targets=(POST_API,), **row)
+        for content, row in rows.items()
+    ]
+    await write(world, reports)
+    receiver.behaves(replies("an answer"), content="a question")
+    api = await world.run()
+    await receiver.get(content="a question")
+    media = await receiver.get(content="[media]()")
+    assert "nobody knows any more" in media["media_error"]
+    account.friend("小灰").says("hello")
+    await receiver.get(content="hello")
+    await api.stop()
+    assert account.sent == []
+    assert not receiver.got(content="nothing")

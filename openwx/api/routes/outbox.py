@@ -78,7 +78,7 @@ async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     return DeliveryShown(delivery=_delivery(one), upload=msgspec.Raw(body))
 
 
-class Chosen(OfTarget):
+class ChosenDeliveries(OfTarget):
     """Which deliveries."""
 
     id: Annotated[
@@ -96,13 +96,13 @@ class Chosen(OfTarget):
 
 
 @route("outbox_retry", scope=Scope.FULL, any_state=True)
-async def outbox_retry(account: "Account", call: Chosen) -> Count:
+async def outbox_retry(account: "Account", call: ChosenDeliveries) -> Count:
     """Send failed deliveries again, as if they were made now: oldest first, before newer ones of their chat. Try those
     that wait now. `all` means those that failed. An id without a target means all deliveries of that report."""
     return Count(count=await account.outbox.retry(call.ids(), target=call.target))
 
 
 @route("outbox_drop", scope=Scope.FULL, any_state=True)
-async def outbox_drop(account: "Account", call: Chosen) -> Count:
+async def outbox_drop(account: "Account", call: ChosenDeliveries) -> Count:
     """Drop failed deliveries."""
     return Count(count=await account.outbox.drop(call.ids(), target=call.target))
