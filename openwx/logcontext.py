@@ -35,7 +35,7 @@ def begin(**fields: str | int) -> None:
 
 
 def also(**fields: str) -> None:
-    """Add fields to the following lines of what ``begin`` or ``bind`` began."""
+    """Add fields to the following lines of what ``begin`` or ``bind`` began, also of tasks that it started."""
     _known.get().update(fields)
 
 
