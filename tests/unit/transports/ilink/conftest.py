@@ -3,15 +3,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from .fake import Fake
-from .running import Case, serving
+from .running import Case, case_of, faked
 
 
 @pytest.fixture
-async def case() -> AsyncIterator[Case]:
-    async with serving() as case:
+async def fake() -> AsyncIterator[Fake]:
+    async with faked() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def case(fake: Fake) -> AsyncIterator[Case]:
+    async with case_of(fake) as case:
         yield case
-
-
-@pytest.fixture
-def fake(case: Case) -> Fake:
-    return case.fake

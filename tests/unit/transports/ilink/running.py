@@ -103,9 +103,15 @@ class Case:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Case]:
-    """Serve a fake service, and make a case of it."""
+async def faked() -> AsyncIterator[Fake]:
+    """Serve a fake service."""
     fake = Fake()
-    async with served({ALL: fake.answer}) as fake.url, aiohttp.TCPConnector() as connector:
-        yield Case(fake, connector)
+    async with served({ALL: fake.answer}) as fake.url:
+        yield fake
     assert not fake.complaints
+
+
+@asynccontextmanager
+async def case_of(fake: Fake) -> AsyncIterator[Case]:
+    async with aiohttp.TCPConnector() as connector:
+        yield Case(fake, connector)

@@ -27,7 +27,7 @@ from openwx.transports.ilink.session import Session
 from openwx.transports.ilink.transfer import LARGEST, _longest_s
 
 from .fake import PERSON, Fake
-from .running import Case, code_of, eventually, serving
+from .running import Case, case_of, code_of, eventually, faked
 
 SESSION = Session(token="t", bot_id="b@im.bot", person_id=PERSON, origin="https://x.weixin.qq.com")
 
@@ -290,7 +290,7 @@ async def answered(answers: dict[str, Callable[[], Any]]) -> AsyncIterator[Case]
     async def said(request: web.Request, _: Any) -> web.Response:
         return web.Response(text=json.dumps(answers[request.path.rpartition("/")[2]]()))
 
-    async with serving() as case:
+    async with faked() as fake, case_of(fake) as case:
         for call in answers:
             case.fake.strike(call, *[said] * 100_000)
         case.pace = Timing()
