@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import hdrs, web
 
-from openwx import metrics
+from openwx import logcontext, metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.event_filter import EVERYTHING
 from openwx.api import answers, audit, confirm, routing, statuses
@@ -29,7 +29,6 @@ from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
-from openwx.logcontext import also, begin
 from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Endpoints:
         is_audited = row.is_audited
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
-            begin(route=row.name)
+            logcontext.begin(route=row.name)
             asked = Asked()
             try:
                 why = "" if request.method in reading else why_unwanted(request.headers)
@@ -125,7 +124,7 @@ class Endpoints:
         asked.origin = self._access.admit(request)
         caller = await self._reader.read(request, row, limits, why_unwanted, asked)
         params = asked.params
-        also(key=caller.name)
+        logcontext.also(key=caller.name)
         asked.callback = self._access.callback(request, params.texts)
         if self._hops is not None and asked.to is None:
             asked.to = await self._hops.destination(row, params.texts, caller)
@@ -177,7 +176,7 @@ class Endpoints:
         prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
         async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
-            begin(key=caller.name)
+            logcontext.begin(key=caller.name)
             self._ignored.log(row, params)
             hops, to = self._hops, await self._destination(row, params.texts, caller)
             if hops is not None and to is not None:
@@ -217,7 +216,7 @@ class Endpoints:
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
-        begin(route=row.name, key=caller.name)  # the socket may be about another account
+        logcontext.begin(route=row.name, key=caller.name)  # the socket may be about another account
         reply: object = None
         try:
             self._ignored.log(row, params)
@@ -308,7 +307,7 @@ class Endpoints:
                 account = gateway.account(name)
                 if account is None:
                     return _runs_elsewhere(gateway, name)
-                also(account=account.name)
+                logcontext.also(account=account.name)
                 if needs:
                     require(account, *needs)
                 if not (any_state or (keyed and params.texts.get("idempotency_key"))):

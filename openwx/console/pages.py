@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from openwx import logcontext
 from openwx.accounts import journal_guard
 from openwx.api import answers, audit
 from openwx.api.callers import Scope
@@ -21,7 +22,6 @@ from openwx.console.translation import Translator
 from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
 from openwx.language import language_of
-from openwx.logcontext import begin
 from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class PageHandlers:
         if context.caller is not None and services.sessions.needed:
             authenticate(request)
         if context.caller is not None:
-            begin(key=context.caller.name)
+            logcontext.begin(key=context.caller.name)
         if scope is not None:
             if context.caller is None:
                 return _to_login(context)

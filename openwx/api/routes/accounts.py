@@ -9,13 +9,13 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from pydantic import ConfigDict, Field
 
+from openwx import logcontext
 from openwx.accounts import qrcode
 from openwx.accounts.manager import chosen
 from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
-from openwx.logcontext import also
 from openwx.reasons import ReasonCode
 from openwx.schemas import (
     Budget,
@@ -78,7 +78,7 @@ async def stop_client(gateway: "VisibleGateway", call: StopClient) -> ClientStop
     is stopped wherever it runs, and no server is.
     """
     where = await gateway.where_is(call.client)
-    also(account=where.account)
+    logcontext.also(account=where.account)
     account, pid = gateway.accounts.get(where.account), os.getpid()
     await gateway.stop_account(where.account, STOP_DELAY_S)
     status = f"success, client({pid}) will stop in {STOP_DELAY_S} seconds"
