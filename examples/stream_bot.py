@@ -31,19 +31,26 @@ async def follow(http: aiohttp.ClientSession) -> None:
             frame = json.loads(message.data)
             match frame["type"]:
                 case "cursor" if not to_answer:
-                    LAST_ID.write_text(str(frame["after"]))
+                    save(frame["after"])
                 case "event" if frame["event"]["type"] == "friend_message":
                     print(f"{frame['event']['sender']}: {frame['event']['content']}", flush=True)
                     to_answer.append(frame)
                 case "answer":
                     print(f"answered: {frame['answer']['status']}", flush=True)
-                    LAST_ID.write_text(str(to_answer.popleft()["id"]))
+                    save(to_answer.popleft()["id"])
                     is_waiting = False
                 case "missed" | "end":
                     print(frame["reason"], flush=True)
             if to_answer and not is_waiting:
                 await ws.send_json(reply_to(to_answer[0]))
                 is_waiting = True
+
+
+def save(last_id: int) -> None:
+    """Save where to continue. A bot that is stopped meanwhile leaves the former id, and no empty file."""
+    new = LAST_ID.with_name(f"{LAST_ID.name}.new")
+    new.write_text(str(last_id))
+    new.replace(LAST_ID)
 
 
 def reply_to(frame: dict) -> dict:

@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
+from openwx.cancelling import open_in_thread
 from openwx.store.files import (
     KEY,
     PIECE,
@@ -76,7 +77,7 @@ class S3Store:
     async def get(self, key: str, file: Path, *, most: int) -> None:
         require_key(key)
         done = 0
-        with await asyncio.to_thread(file.open, "xb") as sink:
+        with await open_in_thread(lambda: file.open("xb")) as sink:
             async with _worded_errors(key):
                 found = await obstore.get_async(self._objects, key)
                 size = found.meta["size"]

@@ -1,14 +1,17 @@
 """What a task makes for a caller who is gone is closed, in whichever step it is made."""
 
 import asyncio
+import threading
+from pathlib import Path
 
 import aiohttp_socks
 import pytest
 from aiohttp import ClientTimeout
 
-from openwx.cancelling import cancel_and_close
+from openwx.cancelling import cancel_and_close, open_in_thread
 from openwx.config.proxies import Proxy
 from openwx.transports.socks import SocksConnector
+from tests.patience import PATIENCE_S, until
 
 
 class Made:
@@ -46,6 +49,32 @@ async def test_what_a_task_makes(steps: int) -> None:
     await asyncio.wait({task})
     await asyncio.sleep(0)
     assert make.open == []
+
+
+async def test_a_file_that_is_opened_for_nobody() -> None:
+    """Its thread goes on when the caller is gone."""
+    made, goes_on = Made(), threading.Event()
+
+    def open_file() -> Made:
+        goes_on.wait(PATIENCE_S)
+        return made
+
+    opening = asyncio.create_task(open_in_thread(open_file))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not made.is_closed
+    goes_on.set()
+    await until(lambda: made.is_closed)
+
+
+async def test_a_file_that_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    with await open_in_thread((tmp_path / "a").open) as file:
+        assert file.read() == "a"
+    with pytest.raises(FileNotFoundError):
+        await open_in_thread((tmp_path / "b").open)
 
 
 async def test_a_task_that_fails() -> None:

@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from openwx.accounts.media import names, types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import EmptyError, MediaFolder, TooLargeError
 from openwx.accounts.media.local import AllowedFiles
+from openwx.cancelling import open_in_thread
 from openwx.domain.media import LocalMedia, StoredFile, sendable_kind
 from openwx.errors import CallerError, Code
 from openwx.localfile import fingerprint
@@ -71,7 +73,9 @@ class MediaResolver:
         return await self._local(path.removeprefix("file://"), copy=copy)
 
     async def _local(self, path: str, *, copy: bool) -> StoredFile:
-        real, file = await asyncio.to_thread(self._local_media.open, path)
+        real, file = await open_in_thread(
+            partial(self._local_media.open, path), lambda opened: opened[1].close()
+        )
         with file:
             status = os.fstat(file.fileno())
             if status.st_size > self._folder.max_size:

@@ -6,11 +6,13 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from aiohttp import StreamReader, web
 
+from openwx.cancelling import open_in_thread
 from openwx.errors import CallerError, Code
 
 IN_MEMORY = 256 * 1024
@@ -77,7 +79,7 @@ class Spool:
             return
         try:
             if self._file is None:
-                self._file = await asyncio.to_thread(_open, self._folder)
+                self._file = await open_in_thread(partial(_open, self._folder))
             file = self._file
             await self._until_written()
             at, piece = self._in_file, bytes(self._memory)

@@ -11,6 +11,7 @@ from typing import Self
 
 import asyncpg
 
+from openwx.cancelling import open_in_thread
 from openwx.store.files import (
     PIECE,
     FileStoreError,
@@ -75,7 +76,7 @@ class DatabaseStore:
             raise FileStoreError(f"{file.name} cannot be read: {error.strerror}") from error
 
     async def _put(self, key: str, file: Path) -> None:
-        with await asyncio.to_thread(file.open, "rb") as source:
+        with await open_in_thread(lambda: file.open("rb")) as source:
             size = (await asyncio.to_thread(file.stat)).st_size
             async with self._connection() as connection, connection.transaction():
                 part = 0
@@ -87,7 +88,7 @@ class DatabaseStore:
         require_key(key)
         done = part = 0
         size = 1
-        with await asyncio.to_thread(file.open, "xb") as sink:
+        with await open_in_thread(lambda: file.open("xb")) as sink:
             while done < size:
                 async with self._connection() as connection:
                     row = await connection.fetchrow(_GET, key, part)

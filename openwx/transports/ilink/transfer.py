@@ -8,12 +8,14 @@ import io
 import logging
 import os
 from collections.abc import AsyncGenerator
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
 
 import msgspec
 from yarl import URL
 
+from openwx.cancelling import open_in_thread
 from openwx.domain.media import Kind, LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, CallerError, Code, Rejected, Unreachable
 from openwx.localfile import ChangedError, open_regular
@@ -173,7 +175,7 @@ class Transfer:
 
     async def _put_once(self, url: URL, media: LocalMedia, key: bytes) -> str:
         size, http = crypt.cipher_size(media.size), self._client.http
-        file = await asyncio.to_thread(_open, media)
+        file = await open_in_thread(partial(_open, media))
         try:
             body = crypt.encrypted(_pieces(file, media.size), key)
             return await http.upload(url, body, size, longest_s=_longest_s(size))

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from functools import partial
 from itertools import islice
 
+from openwx.cancelling import open_in_thread
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
@@ -77,7 +79,7 @@ class Transfer:
         with self._client.logged_in() as session:
             work = Upload(session, own_id, to, media, permit)
             media_id = ""
-            with await asyncio.to_thread(open_regular, media.path, media.fingerprint) as file:
+            with await open_in_thread(partial(open_regular, media.path, media.fingerprint)) as file:
                 for number in range(chunks_of(media)):
                     data = await asyncio.to_thread(file.read, CHUNK)
                     media_id = await self._chunk(work, number, data)
