@@ -31,7 +31,7 @@ from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload, payload_in
 from openwx.reporter.policy import targets_of
 from openwx.store.base import Journal, JournalError
-from openwx.store.records import NewReport, WriteBatch, WriteResult, new_uid
+from openwx.store.records import CompletedReport, NewReport, WriteBatch, WriteResult, new_uid
 from openwx.transports.base import Batch, Transport
 
 log = logging.getLogger("openwx.account")
@@ -87,6 +87,10 @@ class EventRecorder:
             self.chat_keys.remember(report)
             self.newest_id = max(self.newest_id, report.id)
         recorded = [RecordedReport(report, payload_in(report.body)) for report in held]
+        if lost := [one.report.id for one in recorded if not one.payload]:
+            # Else what follows it in its chat would stay behind it for ever.
+            done = [CompletedReport(id=id, body=b"", attachment="", targets=()) for id in lost]
+            await self.write(WriteBatch(account=self._account, completed=done))
         return [one for one in recorded if one.payload]
 
     async def record(self, batch: Batch) -> list[RecordedReport]:
@@ -189,20 +193,15 @@ class EventRecorder:
 
     async def _write_with_files(self, batch: WriteBatch, on_trouble: OnTrouble) -> WriteResult:
         """Write a batch when the files that it names are where other nodes find them."""
-        attachments = [new.attachment for new in batch.reports if new.targets and new.attachment]
-        attachments += [
-            done.attachment for done in batch.completed if done.targets and done.attachment
-        ]
+        attachments = [new.attachment for new in batch.reports if new.targets]
+        attachments += [done.attachment for done in batch.completed if done.targets]
 
         async def write() -> WriteResult:
-            if attachments:
-                await self._files.keeper.keep_if_possible(attachments)
+            await self._files.keeper.keep_if_possible(attachments)
             # In a later term of this process others publish, and would not know of it.
             self._gate.require_mine()
             return await self._journal.write(batch)
 
-        if not attachments:
-            return await self._journal.until_done(write, on_trouble)
         with self._files.keeper.naming(attachments):
             return await self._journal.until_done(write, on_trouble)
 

@@ -12,7 +12,7 @@ from openwx.console.context import PageContext, base_of
 from openwx.console.feed import feed_line
 from openwx.console.wording import PageError, delivery_reason, says_more_than_status
 from openwx.errors import Code
-from openwx.reporter.payload import payload_in
+from openwx.reporter.payload import Payload, payload_in
 from openwx.store.records import DeliveryStatus, ListedDelivery
 
 SHOWN = 100
@@ -65,12 +65,12 @@ async def delivery(context: PageContext) -> web.StreamResponse:
         statuses=DeliveryStatus,
         line=feed_line(report.id, report.created, payload_in(report.body), t),
         reasons={one.key: delivery_reason(one, t) for one in listed if one.error},
-        json=_indented(report.body),
+        json=_indented(payload_in(report.body)),
     )
 
 
-def _indented(body: bytes) -> str:
-    return msgspec.json.format(body, indent=2).decode() if body else ""
+def _indented(payload: Payload) -> str:
+    return msgspec.json.format(msgspec.json.encode(payload), indent=2).decode() if payload else ""
 
 
 async def retry(context: PageContext) -> web.StreamResponse:

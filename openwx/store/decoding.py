@@ -1,7 +1,7 @@
 """Decodes JSON that openwx wrote into the journal. Whatever finds a row there calls it.
 
-A row can be damaged, or another program's. What cannot be read is as if it were not there, so that one row stops
-neither an account nor a page.
+A row can be damaged. What is no JSON of the wanted type is as if it were not there, so that one row stops neither an
+account nor its chat nor a page.
 """
 
 import logging

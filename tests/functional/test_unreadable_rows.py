@@ -15,6 +15,7 @@ from openwx.service import JOURNAL
 from openwx.simulator.samples import PNG
 from openwx.store.records import NewSend, WriteBatch
 from tests.memory_wechat import MemoryAccount
+from tests.patience import until_seen
 
 from .test_history import history, report, write
 from .test_idempotency import keyed
@@ -109,3 +110,44 @@ async def test_what_waits_is_reported_as_far_as_it_can_be_read(
     await api.stop()
     assert account.sent == []
     assert not receiver.got(content="nothing")
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=range(len(DAMAGE)))
+async def test_a_report_that_waits_for_its_file_holds_up_nothing(
+    world: World, api: Gateway, account: MemoryAccount, receiver: Receiver, damage: bytes
+) -> None:
+    friend = account.friend("小灰")
+    friend.says("the first")
+    await receiver.get(content="the first")
+    await api.stop()
+    with closing(sqlite3.connect(world.data_dir / JOURNAL, isolation_level=None)) as db:
+        (chat,) = db.execute("SELECT chat FROM uploads WHERE instr(body, 'the first')").fetchone()
+    ref = msgspec.json.encode(MediaRef(kind="file", msg_id="1"))
+    held = report("held", chat=chat)
+    await write(world, [msgspec.structs.replace(held, media=ref, body=damage, targets=(POST_API,))])
+    api = await world.start()
+    friend.says("the second")
+    await receiver.get(content="the second")
+    assert await history(api, displayname="小灰") == (["the first", "the second"], None)
+
+
+async def test_a_delivery_that_cannot_be_read_is_shown_without_its_report(
+    world: World, api: Gateway, account: MemoryAccount, receiver: Receiver
+) -> None:
+    receiver.fails(status=400)
+    account.friend("小灰").says("refused")
+    await until_seen(lambda: failed(api))
+    await api.stop()
+    with closing(sqlite3.connect(world.data_dir / JOURNAL, isolation_level=None)) as db:
+        db.execute("UPDATE uploads SET body = ?", (DAMAGE[0],))
+    api = await world.start()
+    id_ = (await failed(api))[-1]
+    shown = await api.get("outbox_show", id=id_)
+    assert (shown.code, shown.json["upload"]) == (0, {})
+    visitor = Visitor(api.url)
+    async with visitor.http:
+        assert (await visitor.open(f"{ACCOUNT}/delivery?id={id_}")).status == 200
+
+
+async def failed(api: Gateway) -> list[str]:
+    return [str(one["id"]) for one in (await api.get("outbox")).json["deliveries"]]

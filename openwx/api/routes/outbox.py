@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
 from pydantic import Field
 
 from openwx.accounts.outbox import LISTED
@@ -10,6 +9,7 @@ from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.reporter import delivery_error
+from openwx.reporter.payload import payload_in
 from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
 from openwx.store.records import ListedDelivery
 
@@ -75,7 +75,7 @@ class OutboxShow(OfTarget):
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     """Show one delivery, with the JSON of its report. Where a report has several, one that failed is shown first."""
     one, body = await account.outbox.show(call.id, target=call.target)
-    return DeliveryShown(delivery=_delivery(one), upload=msgspec.Raw(body))
+    return DeliveryShown(delivery=_delivery(one), upload=payload_in(body))
 
 
 class ChosenDeliveries(OfTarget):
