@@ -34,7 +34,7 @@ def begin(**fields: str | int) -> None:
     _known.set(fields)
 
 
-def also(**fields: str) -> None:
+def also(**fields: str | int) -> None:
     """Add fields to the following lines of what ``begin`` or ``bind`` began, also of tasks that it started."""
     _known.get().update(fields)
 

@@ -1,4 +1,5 @@
-"""Decodes JSON that openwx wrote into the journal. Whatever finds a row there calls it.
+"""Decodes JSON that openwx wrote into the journal. Whatever looks into a row calls it; streams and ``post_api`` pass
+the body of a report on as it is.
 
 A row can be damaged. What is no JSON of the wanted type is as if it were not there, so that one row stops neither an
 account nor its chat nor a page.

@@ -15,9 +15,7 @@ def hurry() -> None:
     """Shorten the delays of this process."""
     pace = replace(PACE, finish_s=0.3)
     vars(service)["Timing"] = lambda: pace
-    demo.SCAN_DELAY_S = (
-        1.0  # what is logged of a code comes before its scan, on a slow machine, too
-    )
+    demo.SCAN_DELAY_S = 1.0
     demo_stories.THINK_S = 0.1
 
 

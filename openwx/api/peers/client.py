@@ -198,9 +198,7 @@ class PeerClient:
         """Return where a node takes a call. Raise ``NotAsked`` where it is known that it takes none of this one."""
         if not node.url:
             raise NotAsked(f"{node.node} has no cluster.listen")
-        if has_other_secret(
-            node, self._secret
-        ):  # to it, the hop would be a wrong guess of its secret
+        if has_other_secret(node, self._secret):  # to it, a hop would be a wrong guess of its own
             raise OtherSecret
         query = f"?{call.query}" if call.query else ""
         return URL(f"{_origin(node.url)}{call.path}{query}", encoded=True)

@@ -32,7 +32,9 @@ def bound() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # a child would outlive it; root may all the same
+        resource.setrlimit(
+            resource.RLIMIT_NPROC, (0, 0)
+        )  # a child would outlive it; root may all the same
 
 
 def wav_of(voice: bytes) -> bytes:
