@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from typing import IO, Any, NamedTuple, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -19,7 +19,6 @@ import msgspec
 from aiohttp import hdrs
 
 import openwx
-from openwx.cancelling import open_in_thread
 from openwx.client import errors
 from openwx.client.media import FilePart
 
@@ -249,8 +248,9 @@ class _Call:
         for name, text in self._texts.items():
             form.append(text, _headers(f'name="{name}"'))
         for name, part in self._files.items():
-            content = await open_in_thread(part.open, _close)
-            stack.callback(_close, content)
+            content = await asyncio.to_thread(part.open)
+            if not isinstance(content, bytes):
+                stack.callback(content.close)
             named = quote(part.name, safe="", errors="surrogateescape")
             headers = _headers(f"name=\"{name}\"; filename*=UTF-8''{named}")
             form.append(content, headers | {hdrs.CONTENT_TYPE: "application/octet-stream"})
@@ -292,11 +292,6 @@ def failing(route: str) -> Iterator[None]:
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _STATUS = msgspec.json.Decoder(_Status)
-
-
-def _close(content: bytes | IO[Any]) -> None:
-    if not isinstance(content, bytes):
-        content.close()
 
 
 def _headers(said: str) -> dict[str, str]:
