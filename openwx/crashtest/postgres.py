@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +37,8 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.folder = folder
-        self.port = unused_port()
+        self.port = 0
+        """Where it listens, from the first start on."""
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,6 +74,20 @@ class Server:
 
     def start(self, *settings: str) -> None:
         """Start it, and wait until it can be reached."""
+        if self.port:
+            self._start(settings)
+            return
+        for last in (False, False, True):
+            self.port = unused_port()
+            try:
+                self._start(settings)
+            except RuntimeError:  # another process has just taken the port
+                if last:
+                    raise
+            else:
+                return
+
+    def _start(self, settings: Sequence[str]) -> None:
         options = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
         where = ("-D", str(self.data), "-k", "", "-h", "127.0.0.1", "-p", str(self.port))
         with (self.folder / "log").open("ab") as log:
