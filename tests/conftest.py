@@ -2,16 +2,14 @@
 they start are compiled once, and can be interrupted."""
 
 import gc
-import itertools
 import os
 import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import hypothesis
 import pytest
@@ -21,57 +19,9 @@ from tests import postgres
 from tests.how_many import how_many
 
 HERE = Path(__file__).parent
-WAITING = (
-    "functional/test_node_failures.py",
-    "functional/test_nodes.py",
-    "functional/test_crash.py",
-    "functional/test_stop_and_start.py",
-    "functional/test_cluster_media.py",
-    "functional/test_backends.py",
-    "functional/test_fresh_environment.py",
-    "functional/test_api_examples.py",
-    "functional/test_mcp.py",
-    "functional/test_demo.py",
-    "functional/test_hops.py",
-    "functional/test_lost_journal.py",
-    "functional/test_every_fault.py",
-    "functional/test_secrets.py",
-    "unit/api/peers/test_bodies.py",
-    "unit/store/postgres/test_silence.py",
-    "functional/test_deploy_cluster.py",
-    "unit/transports/ilink/test_silk.py",
-    "functional/test_dropped.py",
-    "functional/test_examples.py",
-    "unit/store/postgres/test_ownership.py",
-    "functional/test_states.py",
-    "functional/test_right_gateway.py",
-    "functional/test_groups.py",
-    "functional/test_outbox_order.py",
-    "functional/test_accounts.py",
-    "unit/store/postgres/test_crashes.py",
-    "unit/store/postgres/test_trouble.py",
-    "unit/transports/ilink/test_attacks.py",
-    "functional/test_logs.py",
-    "functional/test_delivery.py",
-    "model/test_model.py",
-    "functional/test_ilink_faults.py",
-    "functional/test_login.py",
-    "functional/test_cli.py",
-    "functional/test_proxy.py",
-    "functional/test_owning.py",
-    "unit/store/postgres/test_doubt.py",
-    "unit/reporter/test_schedules.py",
-)
-"""The files that take longest, mostly for waiting; the longest first. One that is missing here only begins later."""
 TIMEOUT_S = 600
 """No test takes a tenth of it. It is not in pyproject.toml: tests of a bot in a checkout run without pytest-timeout."""
 
-
-class HasPath(Protocol):
-    path: Path
-
-
-T = TypeVar("T", bound=HasPath)
 
 # A drawn example may take as long as the machine needs for it, and others are drawn each time, in CI, too.
 hypothesis.settings.register_profile(
@@ -100,7 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
         if os.name == "posix":  # elsewhere not everybody may make links
             link_compiled(folder.name)
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        config.option.loadscopereorder = False  # `in_good_order` knows better
         compile_all()
 
 
@@ -154,24 +103,10 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-    if hasattr(config, "workerinput"):
-        items[:] = in_good_order(items)
-
-
-def in_good_order(items: Iterable[T]) -> list[T]:
-    """Begin with the files that take longest, each beside one that computes more than it waits: then no processor is
-    idle at the end."""
-    files: dict[Path, list[T]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    waiting = [files.pop(path) for name in WAITING if (path := HERE / name) in files]
-    none: list[T] = []
-    pairs = itertools.zip_longest(waiting, files.values(), fillvalue=none)
-    return [item for pair in pairs for tests in pair for item in tests]
 
 
 @pytest.fixture(scope="session")

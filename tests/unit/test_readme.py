@@ -60,7 +60,7 @@ def test_only_tests_and_files_that_exist_are_named(page: Path) -> None:
 
 
 @both_readmes
-@pytest.mark.parametrize("command", ["openwx serve --demo", "pytest -n 7 --dist loadfile"])
+@pytest.mark.parametrize("command", ["openwx serve --demo", "pytest -n 6 --dist worksteal"])
 def test_both_commands_are_on_the_first_screen_in_one_line_each(readme: Path, command: str) -> None:
     first_screen = "\n".join(read(readme).splitlines()[:24])
     assert re.search(rf"^python3 -m venv .venv && .*{command}$", first_screen, re.MULTILINE)
