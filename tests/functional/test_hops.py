@@ -14,6 +14,7 @@ from openwx.simulator import Simulator
 from tests.patience import PATIENCE_S, until_seen
 
 from .hopping import Hopping
+from .nodes import Process
 from .streaming import event_source, socket
 from .visitor import Visitor
 from .world import Json, Receiver
@@ -92,44 +93,40 @@ async def test_a_stream_whose_node_is_killed(cluster: Hopping) -> None:
     assert await cluster.runs(name) == {name: "a"}
 
 
-async def test_a_send_with_a_key_outlives_its_node(
-    cluster: Hopping, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its node freezes before it answers; the next one does it, once."""
+@pytest.fixture
+async def frozen(cluster: Hopping, monkeypatch: pytest.MonkeyPatch) -> Process:
+    """Freeze the node of the account n1, which answers nothing any more; the node a runs n0."""
     monkeypatch.setattr(client, "WATCH_S", 0.2)
     await cluster.start("a")
     process = await cluster.spawn("b")
     await cluster.log_in()
     await cluster.places(n0="a", n1="b")
-    here, who = cluster.nodes["a"], cluster.wechat["n1"]
     process.signals(signal.SIGSTOP)
+    return process
+
+
+async def test_a_send_with_a_key_outlives_its_node(cluster: Hopping, frozen: Process) -> None:
+    """Its node freezes before it answers; the next one does it, once."""
+    here, who = cluster.nodes["a"], cluster.wechat["n1"]
     form = {"client": "n1", "content": "once", **TO}
     key = {"Idempotency-Key": "one"}
     reply = await here.call("send_friend_message", method="POST", data=form, headers=key)
     assert (reply.status, reply.code) == (200, 0)
-    process.signals(signal.SIGCONT)
+    frozen.signals(signal.SIGCONT)
     again = await here.call("send_friend_message", method="POST", data=form, headers=key)
     assert again.json["msg_id"] == reply.json["msg_id"]
     assert [one.text for one in who.sent].count("once") == 1
 
 
-async def test_a_send_with_an_empty_key_is_made_once(
-    cluster: Hopping, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_send_with_an_empty_key_is_made_once(cluster: Hopping, frozen: Process) -> None:
     """Its node freezes before it answers; no other one makes the call again."""
-    monkeypatch.setattr(client, "WATCH_S", 0.2)
-    await cluster.start("a")
-    process = await cluster.spawn("b")
-    await cluster.log_in()
-    await cluster.places(n0="a", n1="b")
-    process.signals(signal.SIGSTOP)
     form = {"client": "n1", "content": "once", **TO}
     key = {"Idempotency-Key": ""}
     here = cluster.nodes["a"]
     reply = await here.call("send_friend_message", method="POST", data=form, headers=key)
     assert (reply.status, reply.code) == (504, -1)
     assert not [one for one in cluster.wechat["n1"].sent if one.text == "once"]
-    process.signals(signal.SIGCONT)
+    frozen.signals(signal.SIGCONT)
 
 
 async def test_a_socket_calls_for_all_accounts(cluster: Hopping) -> None:
