@@ -67,15 +67,22 @@ def draw(link: str, *, colour: bool) -> tuple[bytes, str]:
     ground that most terminals have. Takes some milliseconds: blocks.
     """
     import qrcode
-    from qrcode.image.pure import PyPNGImage
 
-    code = qrcode.QRCode(box_size=8, border=4)
+    code = qrcode.QRCode(border=4)
     code.add_data(link)
-    file = io.BytesIO()
-    code.make_image(image_factory=PyPNGImage).save(file)
-    code.border = 2
     rows: list[list[bool]] = code.get_matrix()
-    return file.getvalue(), _in_blocks(rows, colour=colour)
+    return _as_png(rows), _in_blocks([row[2:-2] for row in rows[2:-2]], colour=colour)
+
+
+def _as_png(rows: list[list[bool]]) -> bytes:
+    """Draw each module eight pixels wide and high: one byte of a row in black and white."""
+    import png
+
+    lines = [bytes(0 if dark else 0xFF for dark in row) for row in rows]
+    file = io.BytesIO()
+    writer = png.Writer(8 * len(lines[0]), 8 * len(lines), greyscale=True, bitdepth=1)
+    writer.write_packed(file, (line for line in lines for _ in range(8)))
+    return file.getvalue()
 
 
 def _in_blocks(rows: list[list[bool]], *, colour: bool) -> str:
