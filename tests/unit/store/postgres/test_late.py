@@ -19,8 +19,8 @@ from ..members import member
 from .cutting import Cut, CuttingProxy
 
 LEASE_S = 6.0
-CLAIM_OF_ME = b"me" + struct.pack(">4i", 32, 1, 0, 20)
-"""How the claim of `me` alone is told from other statements: after the name comes an array of one bigint."""
+CLAIM_OF_ME = b"me" + struct.pack(">6i", 25, 1, 0, 25, 1, 1) + struct.pack(">i", 1) + b"0"
+"""How the first claim of `me` alone is told from other statements: after the name comes an array of the text 0."""
 
 
 def record(settings: bytes) -> AccountRecord:
