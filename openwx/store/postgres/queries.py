@@ -19,9 +19,11 @@ from openwx.store.records import (
 
 _FIELDS = """r.id, r.account, r.chat, r.kind, r.uid, coalesce(r.dedupe, '') AS dedupe, r.reply_to, r.media,
 r.attachment, r.body"""
+# An array of texts is one that asyncpg knows without asking the server, as it would for `bytea[]`.
+_TARGET = "encode(d.target, 'hex')"
 _JOINED = "reports r JOIN deliveries d ON d.account = r.account AND d.report_id = r.id"
 PENDING_REPORT = f"""
-SELECT {_FIELDS}, d.created, d.tries, ARRAY[d.target] AS targets FROM {_JOINED}
+SELECT {_FIELDS}, d.created, d.tries, ARRAY[{_TARGET}] AS targets FROM {_JOINED}
 WHERE r.account = $1 AND r.id = $2 AND d.target = $3 AND d.status = 0"""  # noqa: S608 - ours
 # A report whose media is incomplete holds back the later ones of its chat.
 _BEHIND = """EXISTS (SELECT FROM reports h WHERE h.account = r.account AND h.chat = r.chat
@@ -30,7 +32,7 @@ _PENDING = f"{_JOINED} AND d.status = 0 WHERE r.account = $1 AND r.status = 0"
 PENDING = f"SELECT r.id, r.chat FROM {_PENDING} AND d.target = $2 AND NOT {_BEHIND} ORDER BY r.id"  # noqa: S608
 TARGETS_WAITED_FOR = f"SELECT DISTINCT d.target FROM {_PENDING}"  # noqa: S608
 HELD = f"""
-SELECT {_FIELDS}, r.created, 0 AS tries, array(SELECT d.target FROM deliveries d
+SELECT {_FIELDS}, r.created, 0 AS tries, array(SELECT {_TARGET} FROM deliveries d
     WHERE d.account = r.account AND d.report_id = r.id AND d.status = 0 ORDER BY d.target) AS targets
 FROM reports r WHERE r.account = $1 AND r.status = 0 AND {_BEHIND} ORDER BY r.id"""  # noqa: S608
 _LISTED = """
@@ -116,7 +118,7 @@ SELECT account, id FROM unnest($1::text[], $2::bigint[]) AS q (account, id) JOIN
 STORED_SENDS = """
 SELECT account, id FROM unnest($1::text[], $2::bigint[]) AS q (account, id) JOIN sends s USING (account, id)"""
 CHANGED = f"""
-SELECT {_FIELDS}, d.created, d.tries, ARRAY[d.target] AS targets, d.status = 0 AS is_pending FROM {_JOINED}
+SELECT {_FIELDS}, d.created, d.tries, ARRAY[{_TARGET}] AS targets, d.status = 0 AS is_pending FROM {_JOINED}
 WHERE d.account = $1 AND d.report_id = ANY ($3::bigint[]) AND d.unit = $2"""  # noqa: S608 - ours
 COMMIT_SOMETHING = "SELECT pg_logical_emit_message(true, 'openwx', repeat('x', $1))"
 PRUNE = "SELECT prune_1($1, $2, $3, $4, $5, $6)"
@@ -143,7 +145,8 @@ def _named(row: Row, names: Sequence[str]) -> dict[str, Any]:
 
 def report_of(row: Row) -> Report:
     values = _named(row, Report.__struct_fields__)
-    return Report(**values | {"targets": tuple(target.decode() for target in values["targets"])})
+    targets = tuple(bytes.fromhex(target).decode() for target in values["targets"])
+    return Report(**values | {"targets": targets})
 
 
 def changed_of(row: Row) -> tuple[DeliveryKey, bool, Report]:
