@@ -283,7 +283,7 @@ async def test_an_accepted_send_is_not_repeated_after_a_kill(
     report = await receiver.get(post_type="send_message", content="behind it")
     assert report["code"] == 0
     assert owner.texts.count("behind it") == 1
-    assert owner.texts.count("on its way") <= 1
+    assert owner.texts.count("on its way") in ([1] if arrived else [0, 1])
     assert len(simulator.calls_of("sendmessage")) == 2
     (first,) = receiver.got(post_type="send_message", content="on its way")
     assert first["code"] == -1

@@ -66,7 +66,9 @@ async def test_a_killed_node_loses_nothing(either: Cluster) -> None:
         await cluster.receiver.get(content=f"before {name}")
         texts.append(f"before {name}")
     began = steady()
-    process(cluster, victim).signals(signal.SIGKILL)
+    killed = process(cluster, victim)
+    killed.signals(signal.SIGKILL)
+    await killed.command.ends()
     cluster.receiver.behaves_well()
     for name in mine:
         cluster.says(name, f"meanwhile {name}")

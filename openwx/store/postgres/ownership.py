@@ -43,7 +43,7 @@ _FREE = f"""
 SELECT a.account, a.epoch::text FROM accounts a WHERE a.account = ANY ($2::text[])
     AND {NO_OTHER_OWNS} AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""  # noqa: S608 - ours
 # A row may be locked for a moment, such as by the last prune of a former owner. A term never comes back, not even after
-# a failover that lost some. An array of texts is one that asyncpg knows without asking the server, for 5 ms.
+# a failover that lost some. asyncpg knows arrays of texts; of others it asks the server, which takes 5 ms.
 _CLAIM = f"""
 WITH free AS (
     SELECT a.account FROM accounts a

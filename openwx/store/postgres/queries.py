@@ -19,7 +19,7 @@ from openwx.store.records import (
 
 _FIELDS = """r.id, r.account, r.chat, r.kind, r.uid, coalesce(r.dedupe, '') AS dedupe, r.reply_to, r.media,
 r.attachment, r.body"""
-# An array of texts is one that asyncpg knows without asking the server, as it would for `bytea[]`.
+# asyncpg knows arrays of texts; of `bytea[]` it would ask the server.
 _TARGET = "encode(d.target, 'hex')"
 _JOINED = "reports r JOIN deliveries d ON d.account = r.account AND d.report_id = r.id"
 PENDING_REPORT = f"""
