@@ -1,4 +1,5 @@
 """Sends that are done once however often they are asked for, by the ``Idempotency-Key`` that the caller chose.
+``Sender`` uses them.
 
 The key, a digest of its call and the messages are written to the journal in one transaction before anything is sent.
 How a message ended is a row of its own, written with its ``send_message`` report. So a repeated call gets the answer of

@@ -1,4 +1,6 @@
-"""Ends calls that wait when their caller disconnects, or the server stops; begins answers that their handler writes."""
+"""Ends calls that wait when their caller disconnects, or the server stops; begins answers that their handler writes.
+``endpoints``, streams and the console call it.
+"""
 
 import asyncio
 import logging

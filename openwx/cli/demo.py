@@ -165,7 +165,9 @@ async def _bot() -> AsyncIterator[str]:
 async def _answer(request: web.Request) -> web.Response:
     report: dict[str, Any] = await request.json()
     if report["post_type"] == "event":
-        log.info("bot:  post_api got the event %s %s", report["event"], report["params"][:1])
+        about = next(iter(report["params"]), "")
+        name = about.get("displayname", "") if isinstance(about, dict) else about
+        log.info("bot:  post_api got the event %s %s", report["event"], name)
         return web.json_response({})
     if report["post_type"] != "receive_message" or report["format"] != "text":
         return web.json_response({})

@@ -5,6 +5,7 @@ import contextlib
 import logging
 
 from openwx.simulator import Account, Simulator
+from openwx.simulator.model import Group
 
 log = logging.getLogger("openwx.demo")
 
@@ -89,8 +90,11 @@ async def show_phones(account: Account) -> None:
             await account.pulse.until(lambda: len(account.sent) > shown, None)  # noqa: B023
         for heard in account.sent[shown:]:
             what = f"a file: {heard.medium.name}" if heard.medium else f"“{heard.text}”"
-            where = "in the group" if heard.to in account.groups else "on the phone of"
-            log.info("demo: %s %s appears %s", where, heard.to, what)
+            if isinstance(heard.to, Group):
+                where = f"in the group {heard.to}"
+            else:
+                where = f"on the phone of {heard.to.remark or heard.to}"
+            log.info("demo: %s appears %s", where, what)
         shown = len(account.sent)
 
 

@@ -1,4 +1,4 @@
-"""``openwx journal copy``: copies the journal in ``data_dir`` into PostgreSQL."""
+"""``openwx journal copy``: copies the journal in ``data_dir`` into PostgreSQL. ``main`` runs it."""
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing

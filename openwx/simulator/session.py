@@ -1,4 +1,4 @@
-"""One web login: its secrets, its ids, its SyncKeys (reference, 2, 3 and 4). An account opens one a login."""
+"""One web login: its secrets, its ids, its SyncKeys (reference, 2, 3 and 4). An account opens one at each login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The durable store. ``open`` returns the journal; ``base.py`` says what it promises."""
+"""The durable store. ``open`` returns the journal, for ``service`` and commands; ``base.py`` says what it promises."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,3 +1,5 @@
+"""Pauses between attempts."""
+
 from itertools import islice
 
 import pytest

@@ -1,3 +1,5 @@
+"""What may be logged again, and when."""
+
 from openwx.throttle import Throttle
 
 

@@ -1,4 +1,5 @@
 """``openwx doctor``: finds problems of the configuration and its surroundings, and says how to fix them.
+``main`` runs it.
 
 It changes nothing, touches no account, and sends each other machine one request.
 """

@@ -1,4 +1,5 @@
 """The functions of version 1: all that changes a journal is a call of one of them, so it is one message to the server.
+``schema`` creates them.
 
 Each is committed by itself, so no transaction is ever open between two messages. Its statements see what those before
 them did, as they must: a report may be stored, answered and ended by one group. They are named by version, because

@@ -1,1 +1,1 @@
-"""Tencent's iLink bot API: a bot in the WeChat of one person, as a ``Transport``."""
+"""Tencent's iLink bot API: a bot in the WeChat of one person, as a ``Transport``. ``service`` alone imports it."""

@@ -90,7 +90,7 @@ class WebClient:
         self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[SessionEnded] = asyncio.get_running_loop().create_future()
         self._counter = 0
-        self._digest = SyncParser(http, self.contacts, self._end_session)
+        self._parser = SyncParser(http, self.contacts, self._end_session)
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -248,8 +248,8 @@ class WebClient:
         known = self._known if self._known and self._known.uin == session.uin else None
         former = known.contacts if known else None
         self.contacts = contacts = await load_contacts(self._http, session, init, self.contacts)
-        self._digest = SyncParser(self._http, contacts, self._end_session)
-        self._digest.paired = bool(session.uids)
+        self._parser = SyncParser(self._http, contacts, self._end_session)
+        self._parser.paired = bool(session.uids)
         await self._sync(tell_changes=former is None)
         if notified:
             await self._await_pairing(tell_changes=former is None)
@@ -276,7 +276,7 @@ class WebClient:
         WeChat sends it in its own time, and not to everybody: after ``pairing_wait_s`` the login goes on without it.
         """
         until, pauses = time.monotonic() + self._pace.pairing_wait_s, self._pace.idle()
-        while not (self._digest.paired or self._over.done()):
+        while not (self._parser.paired or self._over.done()):
             left_s = until - time.monotonic()
             if left_s <= 0:
                 log.info("WeChat did not send the lasting numbers of the contacts")
@@ -291,7 +291,7 @@ class WebClient:
             except WeChatError as error:
                 log.info("not waiting for the lasting numbers any longer: %s", error)
                 return
-            if not self._digest.paired:
+            if not self._parser.paired:
                 await asyncio.sleep(min(next(pauses), max(0.0, until - time.monotonic())))
 
     # -- the sync loop ---------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ class WebClient:
         while True:
             session = self._session()
             reply = await self._http.send(sync.sync(session))
-            messages, events, uids = await self._digest.read(reply, session)
+            messages, events, uids = await self._parser.read(reply, session)
             if not tell_changes:
                 events = [event for event in events if not isinstance(event, CHANGES)]
             sync_key = reply.SyncKey.read() or session.sync_key

@@ -1,3 +1,5 @@
+"""Serve an API of accounts that a test makes itself, without WeChat."""
+
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 

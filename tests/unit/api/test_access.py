@@ -1,3 +1,5 @@
+"""Who may call: by Host, Origin and token; and what a page of another origin gets."""
+
 import asyncio
 import json
 

@@ -1,3 +1,5 @@
+"""``check_event`` answers when there is something, when its time is over, and when the server stops."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""Parameters in every style, and what is refused."""
+
 import asyncio
 import gzip
 import io

@@ -1,3 +1,5 @@
+"""The table of routes, and what handlers make of accounts in memory."""
+
 import os
 import sys
 

@@ -1,3 +1,5 @@
+"""Which chat a text of a language model means, and which chats it may see."""
+
 import pytest
 
 from openwx.client import Friend, GroupBasics

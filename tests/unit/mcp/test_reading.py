@@ -1,3 +1,5 @@
+"""Tools that wait for messages: only so many at once."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""Strangers' words as a language model gets them."""
+
 import json
 
 import pytest

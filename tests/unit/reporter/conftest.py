@@ -1,3 +1,5 @@
+"""A reporter with a journal, and a backend that receives its POSTs."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 

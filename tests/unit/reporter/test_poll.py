@@ -1,3 +1,5 @@
+"""``poll_api`` is asked again and again, whatever it answers."""
+
 import asyncio
 import logging
 from collections.abc import AsyncIterator

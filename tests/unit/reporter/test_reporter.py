@@ -1,3 +1,5 @@
+"""Reports are posted in order, until they are accepted, whatever the backend answers."""
+
 import asyncio
 import base64
 import hashlib

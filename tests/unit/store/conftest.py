@@ -1,3 +1,5 @@
+"""A clock that tests set, and buckets of an S3 server."""
+
 from collections.abc import Iterator
 
 import pytest

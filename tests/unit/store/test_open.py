@@ -1,3 +1,5 @@
+"""Which store an address opens."""
+
 from collections.abc import Callable
 from pathlib import Path
 

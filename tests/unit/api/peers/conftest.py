@@ -1,3 +1,5 @@
+"""Two nodes of a cluster, and their servers for each other."""
+
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path

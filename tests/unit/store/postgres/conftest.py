@@ -1,3 +1,5 @@
+"""Journals in a schema of a PostgreSQL, directly or through a proxy that cuts connections."""
+
 from collections.abc import AsyncIterator
 
 import asyncpg

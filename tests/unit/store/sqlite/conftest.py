@@ -1,3 +1,5 @@
+"""A journal in an SQLite database."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 

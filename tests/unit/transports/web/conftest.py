@@ -1,3 +1,5 @@
+"""A fake web WeChat, of which each test says what it answers."""
+
 from collections.abc import AsyncIterator
 
 import aiohttp

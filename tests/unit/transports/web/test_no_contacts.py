@@ -13,7 +13,7 @@ from openwx.transports.web.contacts_snapshot import difference
 from openwx.transports.web.http import Http
 
 from .serving import SESSION, Service
-from .test_digest import GROUP, HUI, ME, TOM, Account, answer, entry, known, recent_chats
+from .test_sync_parser import GROUP, HUI, ME, TOM, Account, answer, entry, known, recent_chats
 
 NO_CONTACT = (0, 2, 8, 2048, 2050)
 """Nothing; chatted with, blocked, pinned: none of it makes a contact."""
