@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from aiohttp.test_utils import unused_port
-
 from openwx.config import AccessSettings, Settings
+from tests.ports import free_port
 
 from .nodes import Cluster
 
@@ -18,7 +17,7 @@ class Hopping(Cluster):
 
     def settings(self, node: str, **how: Any) -> Settings:
         settings = super().settings(node, **how)
-        listen = {"listen": f"127.0.0.1:{unused_port()}", "secret": SECRET}
+        listen = {"listen": f"127.0.0.1:{free_port()}", "secret": SECRET}
         cluster = settings.cluster.model_copy(update=listen)
         return settings.model_copy(update={"cluster": cluster, "access": self.access})
 

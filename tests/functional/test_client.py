@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import unused_port
 from pytest_aiohttp.plugin import AiohttpServer
 
 from openwx import client
 from openwx.client import Client
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.samples import PNG
+from tests.ports import free_port
 
 from .world import Gateway, Receiver, World
 
@@ -263,7 +263,7 @@ async def test_an_outcome_that_the_gateway_does_not_know(
 
 
 async def test_nobody_is_there() -> None:
-    async with Client(f"http://127.0.0.1:{unused_port()}", retry_for_s=0) as wx:
+    async with Client(f"http://127.0.0.1:{free_port()}", retry_for_s=0) as wx:
         with pytest.raises(client.NotConnected, match="get_user_info: no connection"):
             await wx.get_user_info()
 

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 import trustme
 import yaml
-from aiohttp.test_utils import unused_port
 
 from openwx.config import AccessSettings, load
 from tests.patience import PATIENCE_S, until_seen
+from tests.ports import free_port
 
 from .world import Gateway, World
 
@@ -259,7 +259,7 @@ async def test_tls_before_it(
     authority: trustme.CA,
     tmp_path: Path,
 ) -> None:
-    port = unused_port()
+    port = free_port()
     command = await proxy(behind, authority, tmp_path, port)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)

@@ -16,7 +16,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
-from aiohttp.test_utils import unused_port
 
 from openwx.api.app import routes
 from openwx.api.callers import Scope
@@ -24,6 +23,7 @@ from openwx.config import load
 from openwx.simulator import Simulator
 from tests import postgres
 from tests.patience import PATIENCE_S, until_seen
+from tests.ports import free_port
 
 from .nodes import Process
 from .streaming import event_source, socket
@@ -117,7 +117,7 @@ def test_the_balancer_asks_another_node_by_get_only_for_what_changes_nothing() -
 async def balancer_before(nodes: Sequence[str], folder: Path) -> AsyncIterator[str]:
     """Run nginx with our file before nodes at these URLs. Return its own."""
     program = needs("nginx")
-    port = unused_port()
+    port = free_port()
     site = read("cluster/nginx.conf").replace("listen 3000;", f"listen 127.0.0.1:{port};")
     for name, url in zip(NODES, nodes, strict=True):
         address = compose()["services"][name]["networks"]["openwx"]["ipv4_address"]
@@ -160,7 +160,7 @@ async def test_nothing_that_reached_a_node_is_sent_to_another(method: str, tmp_p
     hung_up: list[str] = []
     answered: list[str] = []
     statuses: dict[str, int] = {}
-    nowhere = f"http://127.0.0.1:{unused_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     async with (
         node_that(False, hung_up) as bad,
         node_that(True, answered) as good,
@@ -207,7 +207,7 @@ class Deployed:
         """Start the nodes, and wait until they are ready."""
         for name in names:
             given = environment_of(name, **SECRETS, OPENWX_POST_API=self.receiver.url)
-            port, peers = unused_port(), unused_port()
+            port, peers = free_port(), free_port()
             here = {
                 "OPENWX_DATA_DIR": str(self.folder / name),
                 "OPENWX_LISTEN__HOST": "127.0.0.1",

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,6 +19,7 @@ from openwx.cli.doctor import access
 from openwx.cli.doctor.finding import Finding, Level
 from openwx.config import AccessSettings, load
 from openwx.simulator import Simulator
+from tests.ports import free_port
 
 from .typed import Typed
 from .world import Receiver, Start, World
@@ -67,13 +67,11 @@ class Patient:
 def patient(tmp_path: Path, simulator: Simulator, receiver: Receiver) -> Patient:
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     return Patient(
         tmp_path,
         {
             "OPENWX_DATA_DIR": str(data_dir),
-            "OPENWX_LISTEN__PORT": str(port),
+            "OPENWX_LISTEN__PORT": str(free_port()),
             "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
             "OPENWX_REPORT__POST_API": receiver.url,
         },

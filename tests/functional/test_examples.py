@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S, until
 from tests.populations import LARGE
+from tests.ports import free_port
 
 from .world import Gateway, World
 
@@ -79,7 +79,7 @@ async def with_bot(world: World, port: int, *events: str) -> Gateway:
 
 async def test_echo_bot(world: World, account: Account, run: Run) -> None:
     """It answers a friend, and not a group."""
-    port = unused_port()
+    port = free_port()
     bot = await run("echo_bot.py", str(port))
     await with_bot(world, port)
     group, friend = account.group("PERL学习交流"), account.friend("小灰")
@@ -91,7 +91,7 @@ async def test_echo_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_flask_bot(world: World, account: Account, run: Run) -> None:
-    port = unused_port()
+    port = free_port()
     bot = await run("flask_bot.py", str(port))
     await with_bot(world, port)
     friend = account.friend("小灰")
@@ -111,7 +111,7 @@ async def test_flask_bot(world: World, account: Account, run: Run) -> None:
 
 async def test_greet_bot(world: World, account: Account, run: Run) -> None:
     """It greets whoever mentions it, and nobody else; the file has thirty lines."""
-    port = unused_port()
+    port = free_port()
     gateway = await with_bot(world, port)
     bot = await run("greet_bot.py", str(port), gateway.url)
     await says(bot, "Running on")
@@ -136,7 +136,7 @@ async def test_greet_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
-    port = unused_port()
+    port = free_port()
     gateway = await with_bot(world, port, "new_group_member")
     bot = await run("welcome_bot.py", str(port), gateway.url)
     group = account.group("PERL学习交流")
@@ -146,7 +146,7 @@ async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_accept_bot(world: World, account: Account, run: Run) -> None:
-    port = unused_port()
+    port = free_port()
     gateway = await with_bot(world, port, "friend_request", "new_friend")
     await says(await run("accept_bot.py", str(port), gateway.url, "sesame"), "Running on")
     nobody = account.asks_to_be_friends("陌生人", "加我")

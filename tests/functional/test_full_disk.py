@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S, until, until_seen
+from tests.ports import free_port
 from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
@@ -60,7 +60,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 def environ(environ: dict[str, str], disk: Disk) -> dict[str, str]:
     return environ | {
         "OPENWX_DATA_DIR": str(disk.path / "data"),
-        "OPENWX_LISTEN__PORT": str(unused_port()),
+        "OPENWX_LISTEN__PORT": str(free_port()),
         "OPENWX_REPORT__POST_EVENT": "true",
         "OPENWX_REPORT__POST_EVENT_LIST": '["friend_property_change"]',
     }

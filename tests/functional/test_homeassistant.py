@@ -16,10 +16,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
+from tests.ports import free_port
 
 from .world import Command, Gateway, World
 
@@ -70,7 +70,7 @@ Run = Callable[[str], Awaitable[Command]]
 
 @pytest.fixture
 def port() -> int:
-    return unused_port()
+    return free_port()
 
 
 @pytest.fixture

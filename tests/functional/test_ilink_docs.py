@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import unused_port
 
 from openwx.config import load
 from openwx.simulator import ClawBot, Simulator
 from tests.patience import PATIENCE_S
 from tests.populations import FEW
+from tests.ports import free_port
 from tests.served import served
 
 from .test_quickstart import lines_of, with_curl
@@ -143,7 +143,7 @@ async def answers_to(world: World, port: int) -> Gateway:
 
 
 async def test_a_server_that_is_asked(world: World, owner: ClawBot, tmp_path: Path) -> None:
-    port = unused_port()
+    port = free_port()
     async with runs(pieces("python")[0], port, tmp_path):
         gateway = await answers_to(world, port)
         owner.says("hello; rm -rf /")
@@ -171,7 +171,7 @@ async def language_model(asked: list[tuple[Json, str]]) -> AsyncIterator[str]:
 
 async def test_a_language_model_answers(world: World, owner: ClawBot, tmp_path: Path) -> None:
     asked: list[tuple[Json, str]] = []
-    port, code = unused_port(), pieces("python")[1]
+    port, code = free_port(), pieces("python")[1]
     async with language_model(asked) as api:
         environ = {"LLM_URL": api, "LLM_MODEL": "tiny", "LLM_KEY": "a secret"}
         async with runs(code, port, tmp_path, **environ):

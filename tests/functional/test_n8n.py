@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.samples import PNG
 from tests import postgres
 from tests.patience import PATIENCE_S, until_seen
+from tests.ports import free_port
 
 from .world import Gateway, Receiver, World
 
@@ -150,7 +150,7 @@ def database() -> Iterator[postgres.Server]:
 def n8n(database: postgres.Server, tmp_path: Path) -> N8n:
     folder = tmp_path / "n8n"
     folder.mkdir()
-    return N8n(folder, database.port, unused_port())
+    return N8n(folder, database.port, free_port())
 
 
 def example(gateway_url: str, **body: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
+from tests.ports import free_port
 
 from .world import Gateway, Start
 
@@ -77,7 +77,7 @@ async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path, page: str, print
     (serve,) = lines_of(PAGE, "OPENWX_DATA_DIR")
     code = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert code
-    wechat_port, bot_port = unused_port(), unused_port()
+    wechat_port, bot_port = free_port(), free_port()
     bot = tmp_path / "bot.py"
     bot.write_text(code[1].replace("port=8000", f"port={bot_port}"), encoding="utf-8")
     arguments = shlex.split(simulate)[1:]

@@ -20,6 +20,7 @@ from openwx import instance, service
 from openwx.config import AccessSettings, Listen
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
+from tests.ports import free_port
 
 from . import quick
 from .test_outbox import fails
@@ -319,8 +320,7 @@ async def test_the_second_address_where_the_first_answers_no_more(
 
 async def test_beside_a_demo(beside: Beside, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     commands = beside(data_dir, port, OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:9")
     demo = await commands.starts("serve", "--demo", program=quick.PROGRAM)
     url = (await demo.says(r"Its console, in your browser:  (http://\S+)/", timeout_s=PATIENCE_S))[

@@ -1,12 +1,12 @@
 """``openwx verify-code``."""
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx.config import AccessSettings, AccountSettings
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S, until_seen
+from tests.ports import free_port
 
 from .typed import Ended, Typed
 from .world import Gateway, Start, World
@@ -54,7 +54,7 @@ async def test_what_is_no_code_is_not_sent(typed: Typed, digits: str) -> None:
 
 async def test_no_gateway_runs(openwx: Start, world: World) -> None:
     """In a process of its own, as a person starts it."""
-    own = {"OPENWX_DATA_DIR": str(world.data_dir), "OPENWX_LISTEN__PORT": str(unused_port())}
+    own = {"OPENWX_DATA_DIR": str(world.data_dir), "OPENWX_LISTEN__PORT": str(free_port())}
     command = await openwx("verify-code", "123456", **own)
     code, out, err = await command.ends(PATIENCE_S)
     assert (code, out) == (2, "")

@@ -3,11 +3,11 @@
 import aiohttp
 import pytest
 from aiohttp import RequestInfo
-from aiohttp.test_utils import unused_port
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from openwx.neterrors import describe
+from tests.ports import free_port
 
 
 async def refusal(url: str) -> str:
@@ -18,7 +18,7 @@ async def refusal(url: str) -> str:
 
 
 async def test_a_refused_connection() -> None:
-    port = unused_port()
+    port = free_port()
     words = await refusal(f"http://127.0.0.1:{port}/hook?token=s3cr3t")
     assert words == f"cannot connect to 127.0.0.1:{port}: connection refused"
 

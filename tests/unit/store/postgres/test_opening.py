@@ -6,7 +6,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiohttp.test_utils import unused_port
 
 from openwx import store
 from openwx.store.base import JournalError, JournalUnavailable
@@ -16,6 +15,7 @@ from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
 from tests import postgres
+from tests.ports import free_port
 
 from ..members import member
 
@@ -146,7 +146,7 @@ async def test_settings_of_a_role_do_not_change_how_it_writes(
 
 
 async def test_a_server_that_is_not_there_may_come() -> None:
-    port = unused_port()
+    port = free_port()
     with pytest.raises(JournalUnavailable) as refused:
         async with store.open(f"postgresql://me:secret@127.0.0.1:{port}/x"):
             pass
@@ -177,7 +177,7 @@ async def test_the_url_may_name_several_hosts_and_ask_for_the_one_that_is_writte
     address: Address,
 ) -> None:
     here = address.url.partition("@")[2].partition("/")[0]
-    dead = f"127.0.0.1:{unused_port()}"
+    dead = f"127.0.0.1:{free_port()}"
     url = f"postgresql://postgres@{dead},{here}/postgres?target_session_attrs=read-write"
     async with member(address._replace(url=url)) as journal:
         await journal.write(WriteBatch(account="me", state={"a": b"1"}))
