@@ -6,7 +6,7 @@
 The fixture starts the bot as a process, so it can be written in any language and with any framework.
 """
 
-import random
+import secrets
 import socket
 import subprocess
 import sys
@@ -22,8 +22,8 @@ BOT = Path(__file__).with_name("echo_bot.py")
 @pytest.fixture
 def openwx_post_api() -> Iterator[str]:
     """Run the bot during a test. The gateway POSTs its reports to the address."""
-    port = random.randrange(20_000, 32_000)  # those above are for programs that ask for any
-    assert not listens(port), "another program has the port"
+    while listens(port := 20_000 + secrets.randbelow(10_000)):
+        pass  # until nobody has it; ports above are for programs that ask for any
     bot = subprocess.Popen([sys.executable, str(BOT), str(port)], stdout=subprocess.DEVNULL)
     try:
         while not listens(port):

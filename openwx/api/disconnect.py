@@ -1,5 +1,5 @@
 """Ends calls that wait when their caller disconnects, or the server stops; begins answers that their handler writes.
-``endpoints``, streams and the console call it.
+``endpoints``, ``peers``, streams and the console call it.
 """
 
 import asyncio

@@ -165,9 +165,9 @@ async def _bot() -> AsyncIterator[str]:
 async def _answer(request: web.Request) -> web.Response:
     report: dict[str, Any] = await request.json()
     if report["post_type"] == "event":
-        about = next(iter(report["params"]), "")
-        name = about.get("displayname", "") if isinstance(about, dict) else about
-        log.info("bot:  post_api got the event %s %s", report["event"], name)
+        named = [one["displayname"] for one in report["params"] if isinstance(one, dict)]
+        words = "bot:  post_api got the event %s%s"
+        log.info(words, report["event"], f" about {named[0]}" if named else "")
         return web.json_response({})
     if report["post_type"] != "receive_message" or report["format"] != "text":
         return web.json_response({})
