@@ -13,10 +13,12 @@ import time
 import unicodedata
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from openwx.accounts.media import types
+from openwx.cancelling import open_in_thread
 from openwx.domain.media import StoredFile
 from openwx.store.files import KEY
 
@@ -55,8 +57,11 @@ class MediaFolder:
     @asynccontextmanager
     async def receive(self, name: str = "") -> AsyncIterator["IncomingFile"]:
         """Open a new file to write into. It is deleted in the end unless it was finished. Raises ``OSError``."""
-        async with await asyncio.to_thread(IncomingFile, self, name) as incoming:
+        incoming = await open_in_thread(partial(IncomingFile, self, name), IncomingFile.discard)
+        try:
             yield incoming
+        finally:
+            incoming.discard()
 
     def path_of(self, attachment: str) -> Path:
         """Return where a file is that the journal names, if it is here at all.
@@ -125,10 +130,8 @@ class IncomingFile:
         self._mime = ""
         self.size = 0
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    def discard(self) -> None:
+        """Close it, and delete what was not finished."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 

@@ -1,8 +1,11 @@
 """The folder of media: no name from outside leaves it, overwrites another file, or is seen by others."""
 
+import asyncio
 import os
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from openwx.accounts.media.folder import (
 )
 from openwx.domain.media import StoredFile
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S, until
 
 EVIL_NAMES = [
     ("../evil.txt", "evil.txt"),
@@ -43,6 +47,28 @@ async def stored(folder: MediaFolder, data: bytes, name: str = "") -> StoredFile
     async with folder.receive(name) as incoming:
         await incoming.write(data)
         return await incoming.finish()
+
+
+async def test_nothing_stays_of_a_file_that_is_opened_for_nobody(
+    folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread goes on when the caller is gone."""
+    goes_on, fdopen, opened = threading.Event(), os.fdopen, []
+
+    def opens(*given: Any, **more: Any) -> Any:
+        goes_on.wait(PATIENCE_S)
+        opened.append(fdopen(*given, **more))
+        return opened[0]
+
+    monkeypatch.setattr(os, "fdopen", opens)
+    storing = asyncio.create_task(stored(folder, b"data"))
+    await until(lambda: folder.path.is_dir() and any(folder.path.iterdir()))
+    storing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await storing
+    goes_on.set()
+    await until(lambda: not any(folder.path.iterdir()))
+    assert opened[0].closed
 
 
 @pytest.mark.parametrize(("name", "safe"), EVIL_NAMES)
