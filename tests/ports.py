@@ -1,4 +1,4 @@
-"""A port for a program that is told where to listen. Tests that start one take it from here."""
+"""Finds ports for programs that are told where to listen. Tests that start such a program call it."""
 
 import secrets
 import socket

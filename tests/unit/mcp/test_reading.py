@@ -1,4 +1,4 @@
-"""Tools that wait for messages: only so many at once."""
+"""Only so many calls of tools may wait for messages at once."""
 
 import asyncio
 

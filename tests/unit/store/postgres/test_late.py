@@ -19,8 +19,8 @@ from ..members import member
 from .cutting import Cut, CuttingProxy
 
 LEASE_S = 6.0
-CLAIM_OF_ME = b"me" + struct.pack(">6i", 25, 1, 0, 25, 1, 1) + struct.pack(">i", 1) + b"0"
-"""How the first claim of `me` alone is told from other statements: after the name comes an array of the text 0."""
+CLAIM_OF_ME = b"me" + struct.pack(">7i", 25, 1, 0, 25, 1, 1, 1) + b"0"
+"""By this the proxy knows the first claim of `me` alone: after the name comes an array with the text 0."""
 
 
 def record(settings: bytes) -> AccountRecord:
